@@ -1,0 +1,1 @@
+"""The six services, and `local`, which runs them all on one machine."""

@@ -1,0 +1,60 @@
+"""The `touchback` command: hands over to the service or tool that its first word names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a first word stands for: a module to run, and words to put before the rest."""
+
+    module: str
+    help: str
+    words: tuple[str, ...] = ()
+
+
+COMMANDS: dict[str, Command] = {
+    "up": Command("services.local", "run all six services on this machine", ("up",)),
+    "demo": Command("services.local", "up, and a generated day of customer life", ("demo",)),
+    "play": Command("services.local", "put JSON lines onto source topics", ("play",)),
+    "catalog": Command("shared.catalog", "check a catalog"),
+    "listen": Command("services.listen", "the service that maps source events to signals"),
+    "ask": Command("services.ask", "the service that decides whether to ask"),
+    "collect": Command("services.collect", "the service that takes answers"),
+    "route": Command("services.route", "the service that brings low scores to their owners"),
+    "close": Command("services.close", "the service that keeps cases until they are put right"),
+    "console": Command("services.console", "the service that shows it all"),
+}
+
+
+def usage() -> str:
+    """Return the list of commands, one a line."""
+    lines = [f"  {name:<9} {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(["usage: touchback COMMAND [ARGUMENT ...]", "", *lines, ""]) + (
+        "\n`touchback COMMAND --help` says more."
+    )
+
+
+def main() -> None:
+    """Replace this process by the command's own; exit code 2 when there is no such command."""
+    name, *rest = sys.argv[1:] or ["--help"]
+    if name in ("--help", "-h"):
+        sys.stdout.write(usage() + "\n")
+        return
+    command = COMMANDS.get(name)
+    if command is None:
+        sys.exit(_unknown(name))
+    arguments = [sys.executable, "-m", command.module, *command.words, *rest]
+    os.execv(sys.executable, arguments)
+
+
+def _unknown(name: str) -> int:
+    sys.stderr.write(f"touchback: no command {name!r}; should be one of {', '.join(COMMANDS)}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""What `ask` keeps: contact cards, waiting moments, decisions, and invitations on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from services.ask.model import (
+    CONTACT_FIELDS,
+    Candidate,
+    Contact,
+    DecisionId,
+    History,
+    Sending,
+)
+from shared import db, sql
+from shared.contracts.asks import Decision, Invitation
+from shared.contracts.base import Attribution
+from shared.contracts.signals import Profile, Signal
+
+QUERIES = sql.load(Path(__file__).parent / "queries.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An invitation as it is planned, with what its sender must know."""
+
+    invitation: Invitation
+    useful_until: datetime
+    answer_within: timedelta
+    traceparent: str | None
+
+
+async def save_profiles(connection: db.Connection, profiles: Iterable[Profile]) -> None:
+    """Bring contact cards up to date, field by field."""
+    newest: dict[tuple[str, str], tuple[str, datetime]] = {}
+    for profile in profiles:
+        for name in CONTACT_FIELDS:
+            value, key = getattr(profile, name), (profile.customer_id, name)
+            if value is not None and (key not in newest or newest[key][1] <= profile.updated_at):
+                newest[key] = (value, profile.updated_at)
+    rows = [(*key, *value) for key, value in sorted(newest.items())]
+    if rows:
+        await connection.execute(QUERIES["save_contacts"], *_columns(rows))
+
+
+async def contacts(connection: db.Connection, customers: Sequence[str]) -> dict[str, Contact]:
+    """Return the contact cards there are."""
+    rows = await connection.fetch(QUERIES["contacts"], customers)
+    known = {field.name for field in fields(Contact)}
+    return {
+        row["customer_id"]: Contact(**{k: v for k, v in row["card"].items() if k in known})
+        for row in rows
+    }
+
+
+async def lock_customers(connection: db.Connection, customers: Iterable[str]) -> None:
+    """Make decisions about these customers wait for each other until this transaction ends."""
+    unique = sorted(set(customers))
+    await connection.execute(QUERIES["add_customers"], unique)
+    await connection.execute(QUERIES["lock_customers"], unique)
+
+
+async def known_decisions(
+    connection: db.Connection, ids: Sequence[DecisionId]
+) -> set[DecisionId]:
+    """Return those that were taken already, or that wait for their time."""
+    rows = await connection.fetch(QUERIES["known_decisions"], ids)
+    return {DecisionId(str(row["decision_id"])) for row in rows}
+
+
+async def histories(
+    connection: db.Connection, candidates: Sequence[Candidate]
+) -> dict[str, History]:
+    """Return what the customers of these candidates were asked before."""
+    customers = sorted({each.signal.customer_id for each in candidates})
+    correlations = sorted({each.signal.correlation or "" for each in candidates})
+    asked = await connection.fetch(QUERIES["asked"], customers, correlations)
+    pairs = {
+        customer: frozenset((row["touchpoint"], row["correlation"]) for row in rows)
+        for customer, rows in groupby(
+            sorted(asked, key=lambda row: str(row["customer_id"])), lambda row: row["customer_id"]
+        )
+    }
+    return {
+        row["customer_id"]: History(
+            row["last_contact"], row["pending"], pairs.get(row["customer_id"], frozenset())
+        )
+        for row in await connection.fetch(QUERIES["histories"], customers)
+    }
+
+
+async def add_candidates(connection: db.Connection, candidates: Sequence[Candidate]) -> None:
+    """Keep moments until their time comes."""
+    rows = [
+        (
+            each.decision_id,
+            each.touchpoint,
+            each.signal.customer_id,
+            each.signal.model_dump(mode="json"),
+            each.attribution.model_dump(mode="json"),
+            each.traceparent,
+        )
+        for each in candidates
+    ]
+    if rows:
+        await connection.execute(QUERIES["add_candidates"], *_columns(rows))
+
+
+async def candidates(connection: db.Connection, ids: Sequence[str]) -> list[Candidate]:
+    """Return the waiting moments, earliest event first."""
+    rows = await connection.fetch(QUERIES["candidates"], ids)
+    found = [_candidate(row) for row in rows]
+    return sorted(found, key=lambda each: (each.signal.occurred_at, each.decision_id))
+
+
+async def drop_candidates(connection: db.Connection, ids: Sequence[str]) -> None:
+    """Forget waiting moments."""
+    await connection.execute(QUERIES["drop_candidates"], ids)
+
+
+async def add_decisions(connection: db.Connection, decisions: Sequence[Decision]) -> None:
+    """Keep decisions; a second one about the same event and touchpoint is refused."""
+    rows = [
+        (
+            each.decision_id,
+            each.source,
+            each.source_event_id,
+            each.signal,
+            each.touchpoint,
+            each.customer_id,
+            each.outcome,
+            each.silence,
+            each.decided_at,
+            each.model_dump(mode="json"),
+        )
+        for each in decisions
+    ]
+    if rows:
+        await connection.execute(QUERIES["add_decisions"], *_columns(rows))
+
+
+async def decisions_of(
+    connection: db.Connection, customer: str, signal: str | None, limit: int
+) -> list[Decision]:
+    """Return decisions about a customer, newest first."""
+    rows = await connection.fetch(QUERIES["decisions_of"], customer, signal, limit)
+    return [Decision.model_validate(row["body"]) for row in rows]
+
+
+async def add_invitations(connection: db.Connection, planned: Sequence[Planned]) -> None:
+    """Plan asks, to be sent at once."""
+    rows = [_planned_row(each) for each in planned]
+    if rows:
+        await connection.execute(QUERIES["add_invitations"], *_columns(rows))
+
+
+async def claim_invitation(
+    connection: db.Connection, now: datetime, lease_until: datetime
+) -> Sending | None:
+    """Take the oldest ask that may go out now; None when there is none."""
+    row = await connection.fetchrow(QUERIES["claim_invitation"], now, lease_until)
+    if row is None:
+        return None
+    return Sending(
+        invitation=Invitation.model_validate(row["body"]),
+        fence=row["fence"],
+        attempts=row["attempts"],
+        useful_until=row["useful_until"],
+        answer_within=row["answer_within"],
+        traceparent=row["traceparent"],
+    )
+
+
+async def mark_sent(
+    connection: db.Connection, sending: Sending, invitation: Invitation, now: datetime
+) -> bool:
+    """Write down that it was accepted; False when someone wrote down another outcome."""
+    body = invitation.model_dump(mode="json")
+    return await _marked(connection, "mark_sent", sending, now, body)
+
+
+async def mark_failed(connection: db.Connection, sending: Sending, invitation: Invitation) -> bool:
+    """Write down that it will never be sent; False when someone wrote down another outcome."""
+    body = invitation.model_dump(mode="json")
+    return await _marked(connection, "mark_failed", sending, body)
+
+
+async def mark_planned(connection: db.Connection, sending: Sending, next_at: datetime) -> None:
+    """Give it back, to be tried again."""
+    await _marked(connection, "mark_planned", sending, next_at)
+
+
+async def mark_unknown(connection: db.Connection, sending: Sending) -> bool:
+    """Write down that nobody knows whether it was accepted."""
+    return await _marked(connection, "mark_unknown", sending)
+
+
+async def expire_leases(connection: db.Connection, now: datetime) -> list[tuple[str, str]]:
+    """Make asks unknown whose sender died; returns their ids and channels."""
+    rows = await connection.fetch(QUERIES["expire_leases"], now)
+    return [(str(row["invitation_id"]), row["channel"]) for row in rows]
+
+
+async def next_work(connection: db.Connection) -> datetime | None:
+    """Return when the sender has something to do next."""
+    at: datetime | None = await connection.fetchval(QUERIES["next_work"])
+    return at
+
+
+async def _marked(
+    connection: db.Connection, query: str, sending: Sending, *values: object
+) -> bool:
+    key = (sending.invitation.invitation_id, sending.fence)
+    return await connection.fetchval(QUERIES[query], *key, *values) is not None
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    return Candidate(
+        decision_id=DecisionId(str(row["decision_id"])),
+        touchpoint=row["touchpoint"],
+        signal=Signal.model_validate(row["signal"]),
+        attribution=Attribution.model_validate(row["attribution"]),
+        traceparent=row["traceparent"],
+    )
+
+
+def _planned_row(planned: Planned) -> tuple[object, ...]:
+    invitation = planned.invitation
+    return (
+        invitation.invitation_id,
+        invitation.decision_id,
+        invitation.customer_id,
+        invitation.touchpoint,
+        invitation.correlation,
+        invitation.channel,
+        invitation.at,
+        planned.useful_until,
+        planned.answer_within,
+        invitation.model_dump(mode="json"),
+        planned.traceparent,
+    )
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

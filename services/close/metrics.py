@@ -1,0 +1,140 @@
+"""What this service publishes about cases. Counts live in tallies, so a restart loses nothing."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from services.close.model import CLOCKS, Changed, OpenCount
+from services.close.policy import Policy
+from shared.contracts.cases import CaseEvent, Clock
+from shared.metrics import PREFIX, TallyMetric
+from shared.tallies import Labels, Tally
+
+LABELS = ("team", "priority")
+_COUNTED = {
+    "acknowledged": ("cases_acknowledged", "Cases that a person took."),
+    "contacted": ("cases_contacted", "Contacts with customers about cases, each attempt counts."),
+    "resolved": ("cases_resolved", "Cases that were put right; one reopened may count again."),
+    "reopened": ("cases_reopened", "Cases opened again by a person or by a further low score."),
+}
+_INFINITE = "+Inf"
+
+
+def counters(policy: Policy) -> list[TallyMetric]:
+    """Return every counter, with a zero for each team and priority."""
+    zeros = policy.labels
+    found = [TallyMetric(name, help, LABELS, zeros) for name, help in _COUNTED.values()]
+    for clock in CLOCKS:
+        found.append(
+            TallyMetric(
+                f"case_{clock}_deadlines",
+                f"Cases whose first {clock} clock is decided: met, or run out, open or not.",
+                LABELS,
+                zeros,
+            )
+        )
+        found.append(
+            TallyMetric(
+                f"case_{clock}_deadlines_breached",
+                f"Cases whose first {clock} clock ran out, counted when it did.",
+                LABELS,
+                zeros,
+            )
+        )
+    return found
+
+
+def count_change(tally: Tally, change: Changed) -> None:
+    """Count what happened to a case, whatever became of its clocks."""
+    name = "reopened" if change.reopened else change.type
+    if name in _COUNTED:
+        tally.add(_COUNTED[name][0], *_labels(change.case.event))
+
+
+def count_decided(tally: Tally, event: CaseEvent, clock: Clock, *, breached: bool) -> None:
+    """Count a clock that is decided: stopped in time, or run out."""
+    tally.add(f"case_{clock}_deadlines", *_labels(event))
+    if breached:
+        tally.add(f"case_{clock}_deadlines_breached", *_labels(event))
+
+
+def count_time(
+    tally: Tally, event: CaseEvent, clock: Clock, took: timedelta, boundaries: Sequence[int]
+) -> None:
+    """Put a time into its histogram; whole seconds are enough for what people do."""
+    seconds = max(0, round(took.total_seconds()))
+    place = bisect_left(boundaries, seconds)
+    edge = str(boundaries[place]) if place < len(boundaries) else _INFINITE
+    tally.add(f"case_time_to_{clock}", *_labels(event), edge)
+    tally.add(f"case_time_to_{clock}_sum", *_labels(event), by=seconds)
+
+
+def histograms(
+    counts: Mapping[str, Mapping[Labels, float]], policy: Policy
+) -> list[HistogramMetricFamily]:
+    """Return the times from response to action, out of the tallies."""
+    return [_histogram(clock, counts, policy) for clock in CLOCKS]
+
+
+def _histogram(
+    clock: Clock, counts: Mapping[str, Mapping[Labels, float]], policy: Policy
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(
+        f"{PREFIX}case_time_to_{clock}_seconds",
+        f"From the response to the end of the first {clock} clock; completed ones only.",
+        labels=LABELS,
+    )
+    found, sums = (
+        counts.get(f"case_time_to_{clock}", {}),
+        counts.get(f"case_time_to_{clock}_sum", {}),
+    )
+    # Boundaries of earlier targets stay: their counts would be lost to the buckets above.
+    stored = {int(edge) for _, _, edge in found if edge != _INFINITE}
+    edges = [str(edge) for edge in sorted(stored.union(policy.boundaries))] + [_INFINITE]
+    for labels in sorted({*policy.labels, *((team, priority) for team, priority, _ in found)}):
+        family.add_metric(labels, _cumulative(found, labels, edges), sums.get(labels, 0.0))
+    return family
+
+
+def _cumulative(
+    found: Mapping[Labels, float], labels: Labels, edges: Sequence[str]
+) -> list[tuple[str, float]]:
+    total, buckets = 0.0, []
+    for edge in edges:
+        total += found.get((*labels, edge), 0.0)
+        buckets.append((edge if edge == _INFINITE else str(float(edge)), total))
+    return buckets
+
+
+def gauges(counts: Sequence[OpenCount], policy: Policy) -> list[Metric]:
+    """Return what waits for somebody now; the oldest has no sample where nothing is open."""
+    open_, overdue, oldest = (
+        GaugeMetricFamily(f"{PREFIX}{name}", help, labels=LABELS)
+        for name, help in (
+            ("cases_open", "Cases in which somebody still has to do something."),
+            ("cases_overdue", "Open cases with a clock that has run out and was not stopped."),
+            ("case_oldest_open_timestamp_seconds", "When the oldest open case was opened."),
+        )
+    )
+    known: dict[Labels, OpenCount] = {(each.team, each.priority): each for each in counts}
+    for labels in sorted({*policy.labels, *known}):
+        found = known.get(labels)
+        open_.add_metric(labels, found.open if found else 0)
+        overdue.add_metric(labels, found.overdue if found else 0)
+        if found:
+            oldest.add_metric(labels, found.oldest.timestamp())
+    return [open_, overdue, oldest]
+
+
+def _labels(event: CaseEvent) -> tuple[str, str]:
+    return (event.team, event.priority)
+
+
+def since(start: datetime, end: datetime | None) -> timedelta:
+    """Return how long something took; nothing while it has not ended."""
+    return (end - start) if end else timedelta()

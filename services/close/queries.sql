@@ -1,0 +1,73 @@
+-- name: cases_lock
+-- Locked in one order, so that batches and actions never wait for each other in a circle.
+select case_id, cycle, started_at, snapshot from cases where case_id = any($1::text[]) order by case_id for update
+
+-- name: cases_write
+-- Versions only rise: whatever arrives late changes nothing.
+insert into cases (case_id, customer_id, touchpoint, team, priority, state, assignee, version, cycle,
+                   opened_at, started_at, next_due_at, snapshot)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                     $8::integer[], $9::integer[], $10::timestamptz[], $11::timestamptz[],
+                     $12::timestamptz[], $13::jsonb[])
+on conflict (case_id) do update
+set team = excluded.team, priority = excluded.priority, state = excluded.state,
+    assignee = excluded.assignee, version = excluded.version, cycle = excluded.cycle,
+    next_due_at = excluded.next_due_at, snapshot = excluded.snapshot
+where cases.version < excluded.version
+
+-- name: events_add
+insert into case_events (case_id, version, type, actor, from_state, to_state, reason, at, body)
+select * from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::text[], $8::timestamptz[], $9::jsonb[])
+
+-- name: scores_known
+select case_id, response_id from case_scores where case_id = any($1::text[])
+
+-- name: scores_add
+insert into case_scores (case_id, response_id, received_at)
+select * from unnest($1::text[], $2::text[], $3::timestamptz[])
+on conflict do nothing
+
+-- name: alerts_delivered
+-- The earliest delivery of each case; repeats and stragglers change nothing.
+insert into case_alerts (case_id, first_alert_delivered_at)
+select case_id, min(at) from unnest($1::text[], $2::timestamptz[]) as alert (case_id, at)
+group by case_id order by case_id
+on conflict (case_id) do update
+set first_alert_delivered_at = excluded.first_alert_delivered_at
+where excluded.first_alert_delivered_at < case_alerts.first_alert_delivered_at
+
+-- name: breaches_add
+-- Returns those that were not marked before.
+insert into case_breaches (case_id, clock, cycle, due_at, at)
+select *, $5 from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[])
+on conflict do nothing
+returning case_id, clock, cycle
+
+-- name: result_of_key
+select fingerprint, result from idempotency_keys where case_id = $1 and action = $2 and key = $3
+
+-- name: result_keep
+insert into idempotency_keys (case_id, action, key, fingerprint, result, at)
+values ($1, $2, $3, $4, $5, $6)
+
+-- name: cases_list
+select snapshot, first_alert_delivered_at
+from cases left join case_alerts using (case_id)
+where ($1::text is null or team = $1) and ($2::text[] is null or state = any($2))
+order by opened_at desc, case_id limit $3
+
+-- name: case_read
+select snapshot, first_alert_delivered_at
+from cases left join case_alerts using (case_id) where case_id = $1
+
+-- name: case_history
+select type, body from case_events where case_id = $1 order by version
+
+-- name: cases_now
+-- What waits for somebody, by team and priority.
+select team, priority, count(*) as open, count(*) filter (where next_due_at < $1) as overdue,
+       min(opened_at) as oldest
+from cases
+where state in ('new', 'assigned', 'acknowledged', 'contacted', 'waiting_customer')
+group by team, priority

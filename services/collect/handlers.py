@@ -1,0 +1,90 @@
+"""What comes by topic: invitations of `ask`, and answers that were given to other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from services.collect import decide, store
+from services.collect.model import Invitation, InvitationId, InvitationState, ResponseId, Submission
+from services.collect.policy import Policy
+from shared import consume, db
+from shared.consume import Item
+from shared.contracts import asks
+from shared.contracts.envelope import Event, stable_id
+from shared.contracts.signals import Answer
+from shared.errors import UnreadableMessage
+from shared.records import Record
+
+
+def _invitation(event: Event, body: asks.Invitation) -> Invitation:
+    return Invitation(
+        invitation_id=InvitationId(body.invitation_id),
+        state=cast(InvitationState, event.type.split(".")[2]),
+        touchpoint=body.touchpoint,
+        survey=body.survey,
+        customer_id=body.customer_id,
+        channel=body.channel,
+        language=body.language,
+        occurred_at=body.occurred_at,
+        expires_at=body.expires_at,
+        at=body.at,
+        correlation=body.correlation,
+        attribution=body.attribution,
+        attributes=dict(body.attributes),
+    )
+
+
+def _submission(answer: Answer) -> Submission:
+    comment = (answer.comment or "").replace("\x00", "").strip()
+    return Submission(
+        response_id=ResponseId(stable_id("answer", answer.source, answer.answer_id)),
+        touchpoint=answer.touchpoint,
+        customer_id=answer.customer_id,
+        score=answer.score,
+        channel=answer.source,
+        origin="topic",
+        comment=comment or None,
+        language=answer.language,
+        correlation=answer.correlation,
+        # Clocks start when we received it; the tool's own time is kept beside.
+        attributes={**answer.attributes, "answered_at": answer.answered_at.isoformat()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """`policy` gives the part of the catalog that is current when it is called."""
+
+    policy: Callable[[], Policy]
+
+    def parse(self, record: Record) -> Sequence[Item[Event]]:
+        """Read a record; an answer that fits no survey of the catalog goes to the dead letters."""
+        items = consume.own_messages(record)
+        for item in items:
+            if isinstance(item.value.body, Answer):
+                self._check(item.value)
+        return items
+
+    def _check(self, event: Event) -> None:
+        try:
+            decide.given_elsewhere(_submission(cast(Answer, event.body)), self.policy(), event.time)
+        except (LookupError, ValueError) as error:
+            raise UnreadableMessage(f"answer refused: {error.args[0]}") from error
+
+    async def handle(
+        self, connection: db.Connection, items: Sequence[Item[Event]], now: datetime
+    ) -> None:
+        """Keep what a batch says."""
+        events = [item.value for item in items]
+        await store.save_invitations(
+            connection,
+            [_invitation(e, e.body) for e in events if isinstance(e.body, asks.Invitation)],
+        )
+        policy = self.policy()
+        answers = [_submission(e.body) for e in events if isinstance(e.body, Answer)]
+        await store.add(
+            connection, [decide.given_elsewhere(each, policy, now) for each in answers], now
+        )

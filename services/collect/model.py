@@ -1,0 +1,113 @@
+"""The facts `collect` reasons in: invitations, answers, and what may happen to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NewType
+
+from shared.contracts.base import Attribution, Band, Metric
+from shared.contracts.responses import ResponseOrigin
+
+InvitationId = NewType("InvitationId", str)
+ResponseId = NewType("ResponseId", str)
+
+InvitationState = Literal["scheduled", "sent", "reminded", "cancelled", "failed", "expired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """An ask as `ask` last described it, at the moment `at`."""
+
+    invitation_id: InvitationId
+    state: InvitationState
+    touchpoint: str
+    survey: str
+    customer_id: str
+    channel: str
+    language: str | None
+    occurred_at: datetime
+    expires_at: datetime
+    at: datetime
+    correlation: str | None = None
+    attribution: Attribution = Attribution()
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One answer. `revision` rises with each change; `completed_at` is set once it is final."""
+
+    response_id: ResponseId
+    invitation_id: InvitationId | None
+    touchpoint: str
+    survey: str
+    metric: Metric
+    customer_id: str
+    score: int
+    band: Band
+    comment: str | None = None
+    contact_wanted: bool = False
+    language: str | None
+    channel: str
+    origin: ResponseOrigin
+    received_at: datetime
+    changed_at: datetime
+    completed_at: datetime | None = None
+    revision: int = 1
+    correlation: str | None = None
+    attribution: Attribution = Attribution()
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Nobody has answered yet, and it is not too late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changeable:
+    """There is an answer, and who gave it may still change it until then."""
+
+    response: Response
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing can be answered or changed any more, and why."""
+
+    reason: Literal["already_answered", "expired", "cancelled"]
+
+
+Standing = Fresh | Changeable | Closed
+
+Happening = Literal["received", "amended", "completed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An answer in its new state, and what is said about it.
+
+    `final_at` is when it becomes final if nothing else comes; None when it is final already.
+    """
+
+    response: Response
+    happenings: tuple[Happening, ...]
+    final_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """An answer that was given elsewhere, whole at once."""
+
+    response_id: ResponseId
+    touchpoint: str
+    customer_id: str
+    score: int
+    channel: str
+    origin: ResponseOrigin
+    comment: str | None = None
+    language: str | None = None
+    correlation: str | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,197 @@
+"""One Jinja environment for all pages; the language is an argument of each page, never a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from gettext import NullTranslations
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.collect.pages import languages, look
+from services.collect.pages.forms import Form
+from services.collect.policy import LONGEST_COMMENT, Policy
+from shared import web
+
+ROOM = Path(__file__).parent
+HEADERS = {
+    **web.PAGE_HEADERS,
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; img-src 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+RETRY_AFTER = "5"
+
+Reason = Literal[
+    "unknown", "not_here_yet", "away", "expired", "cancelled", "already_answered", "too_large"
+]
+STATUS: Mapping[Reason, int] = {
+    "unknown": 404,
+    "not_here_yet": 503,
+    "away": 503,
+    "expired": 410,
+    "cancelled": 410,
+    "already_answered": 410,
+    "too_large": 413,
+}
+
+
+@pass_context
+def _gettext(context: Context, text: str) -> str:
+    return str(context["translations"].gettext(text))
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, count: int) -> str:
+    return str(context["translations"].ngettext(one, many, count))
+
+
+@pass_context
+def _pgettext(context: Context, about: str, text: str) -> str:
+    return str(context["translations"].pgettext(about, text))
+
+
+def environment() -> Environment:
+    """Return what renders the templates; a name a template misspells is an error."""
+    made = Environment(
+        loader=FileSystemLoader(ROOM / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # added by the extension
+        _gettext, _ngettext, newstyle=True, pgettext=_pgettext
+    )
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The language of one page: what its customer asked for, and what there is."""
+
+    language: str
+    asked_for: str | None
+    translations: NullTranslations
+    time_zone: str
+
+    def date(self, moment: datetime) -> str:
+        """Say a day as this language does."""
+        local = moment.astimezone(ZoneInfo(self.time_zone))
+        return format_date(local, "long", locale=self.language)
+
+    def moment(self, moment: datetime) -> str:
+        """Say a time of a day as this language does, with the zone it is in."""
+        local = moment.astimezone(ZoneInfo(self.time_zone))
+        return f"{format_datetime(local, 'medium', locale=self.language)} {local:%Z}"
+
+    def link(self, path: str, **query: str | None) -> str:
+        """Return a link that keeps the language the customer asked for."""
+        wanted = {"lang": self.asked_for, **query}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return f"{path}?{urlencode(given)}" if given else path
+
+
+class Renderer:
+    """Makes pages. `policy` gives the catalog's part that is current when it is called."""
+
+    def __init__(self, policy: Callable[[], Policy]) -> None:
+        self._policy = policy
+        self._environment = environment()
+        self._catalogues = languages.load()
+        self._style = (ROOM / "static" / "collect.css").read_text(encoding="utf-8")
+
+    def speech(
+        self, request: Request, preferred: str | None = None, offered: tuple[str, ...] = ()
+    ) -> Speech:
+        """Choose the language: the link's, else the recipient's, else the browser's.
+
+        `offered` are the languages of the survey: a page never mixes two.
+        """
+        both = [each for each in self._catalogues if not offered or each in offered]
+        choices = both or [languages.SOURCE]
+        asked_for = request.query_params.get("lang")
+        liked = languages.accepted(request.headers.get("accept-language", ""))
+        language = languages.choose([asked_for, preferred, *liked], choices)
+        return Speech(
+            language=language,
+            asked_for=language if asked_for else None,
+            translations=self._catalogues[language],
+            time_zone=self._policy().time_zone,
+        )
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        speech: Speech,
+        *,
+        status: int = 200,
+        offered: tuple[str, ...] = (),
+        **context: Any,
+    ) -> HTMLResponse:
+        """Return a page in one language."""
+        text = self._environment.get_template(template).render(
+            context,
+            speech=speech,
+            translations=speech.translations,
+            language=speech.language,
+            languages=self._others(request, offered),
+            brand=self._policy().brand,
+            style=self._version(),
+            longest_comment=LONGEST_COMMENT,
+        )
+        return HTMLResponse(text, status, {**HEADERS, "Content-Language": speech.language})
+
+    def refused(self, request: Request, reason: Reason, form: Form, **context: Any) -> Response:
+        """Return the page that explains why nothing was taken, and what else one can do."""
+        page = self.page(
+            request,
+            "refused.html",
+            self.speech(request, context.pop("preferred", None)),
+            status=STATUS[reason],
+            reason=reason,
+            form=form,
+            here=request.url.path,
+            posted=request.method == "POST",
+            preselected=request.query_params.get("score", ""),
+            **context,
+        )
+        if STATUS[reason] == 503:
+            page.headers["Retry-After"] = RETRY_AFTER
+        return page
+
+    async def style(self, request: Request) -> Response:
+        """Serve the stylesheet: ours, with the brand's colour before it."""
+        headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+        return Response(self._css(), media_type="text/css", headers=headers)
+
+    def _css(self) -> str:
+        return look.stylesheet(self._policy().brand.color) + self._style
+
+    def _version(self) -> str:
+        return sha256(self._css().encode()).hexdigest()[:12]
+
+    def _others(self, request: Request, offered: tuple[str, ...]) -> list[dict[str, str]]:
+        kept = {name: value for name, value in request.query_params.items() if name == "score"}
+        return [
+            {
+                "code": code,
+                "name": catalogue.pgettext("the name of this language, in itself", "English"),
+                "href": f"{request.url.path}?{urlencode({**kept, 'lang': code})}",
+            }
+            for code, catalogue in self._catalogues.items()
+            if not offered or code in offered
+        ]

@@ -1,0 +1,182 @@
+"""What `collect` keeps: rows become model values here, and every change goes out with its event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from services.collect import decide
+from services.collect.model import (
+    Change,
+    Happening,
+    Invitation,
+    InvitationId,
+    Response,
+    ResponseId,
+)
+from shared import db, outbox, sql, tallies, timers
+from shared.contracts import responses as contract
+from shared.contracts.base import Attribution
+from shared.contracts.envelope import stable_id
+
+QUERIES = sql.load(Path(__file__).parent / "queries.sql")
+FINAL = "final"
+"""Timer: an answer becomes final; its ref is the response id."""
+
+_INVITATION = (
+    "invitation_id state touchpoint survey customer_id channel language occurred_at expires_at at"
+    " correlation attribution attributes"
+).split()
+_RESPONSE = (
+    "response_id invitation_id touchpoint survey metric customer_id score band comment"
+    " contact_wanted language channel origin received_at changed_at completed_at revision"
+    " correlation attribution attributes"
+).split()
+_CHANGED = (
+    "response_id score band comment contact_wanted changed_at completed_at revision"
+).split()
+
+
+def _value(row: object, column: str) -> Any:
+    value = getattr(row, column)
+    return value.model_dump(exclude_none=True) if isinstance(value, Attribution) else value
+
+
+def _arrays(rows: Sequence[object], columns: Iterable[str]) -> list[list[Any]]:
+    return [[_value(row, column) for row in rows] for column in columns]
+
+
+def _facts(row: db.Row) -> dict[str, Any]:
+    return {**row, "attribution": Attribution.model_validate(row["attribution"])}
+
+
+async def save_invitations(connection: db.Connection, invitations: Sequence[Invitation]) -> None:
+    """Keep the newest description of each."""
+    newest: dict[InvitationId, Invitation] = {}
+    for each in invitations:
+        known = newest.get(each.invitation_id)
+        if known is None or each.at >= known.at:
+            newest[each.invitation_id] = each
+    rows = sorted(newest.values(), key=lambda each: each.invitation_id)
+    if rows:
+        await connection.execute(QUERIES["save_invitations"], *_arrays(rows, _INVITATION))
+
+
+async def invitation(connection: db.Connection, wanted: InvitationId) -> Invitation | None:
+    """Return what `ask` last said about it; None while that is still on its way."""
+    row = await connection.fetchrow(QUERIES["invitation"], wanted)
+    return Invitation(**_facts(row)) if row else None
+
+
+async def lock(connection: db.Connection, wanted: InvitationId) -> None:
+    """Let nobody else answer this invitation, nor finish its answer, until the transaction ends."""
+    await connection.execute(QUERIES["lock_invitation"], wanted)
+    await connection.execute(QUERIES["lock_timer"], FINAL, decide.response_id(wanted))
+
+
+async def response_to(connection: db.Connection, asked: InvitationId) -> Response | None:
+    """Return the answer to an invitation."""
+    row = await connection.fetchrow(QUERIES["response_to"], asked)
+    return Response(**_facts(row)) if row else None
+
+
+async def response(connection: db.Connection, wanted: ResponseId) -> Response | None:
+    """Return an answer by its id."""
+    row = await connection.fetchrow(QUERIES["response"], wanted)
+    return Response(**_facts(row)) if row else None
+
+
+async def lock_unfinished(
+    connection: db.Connection, wanted: Sequence[ResponseId]
+) -> list[Response]:
+    """Return and lock those of the answers that are not final yet."""
+    rows = await connection.fetch(QUERIES["lock_unfinished"], list(wanted))
+    return [Response(**_facts(row)) for row in rows]
+
+
+async def add(connection: db.Connection, changes: Iterable[Change], now: datetime) -> int:
+    """Keep new answers and say so; returns how many were new, the others are left as they are."""
+    unique = {change.response.response_id: change for change in changes}
+    rows = [change.response for change in unique.values()]
+    if not rows:
+        return 0
+    added = await connection.fetch(QUERIES["add_responses"], *_arrays(rows, _RESPONSE))
+    new = {row["response_id"] for row in added}
+    await _say(connection, [unique[each] for each in unique if each in new], now)
+    return len(new)
+
+
+async def change(connection: db.Connection, changes: Sequence[Change], now: datetime) -> None:
+    """Keep answers that changed or became final, and say so."""
+    rows = [change.response for change in changes if change.happenings]
+    if rows:
+        await connection.execute(QUERIES["change_responses"], *_arrays(rows, _CHANGED))
+    await _say(connection, changes, now)
+
+
+async def opt_out(connection: db.Connection, asked: InvitationId, now: datetime) -> None:
+    """Remember that the person behind this invitation wants no more questions; once is enough."""
+    await connection.execute(QUERIES["opt_out"], asked, now)
+
+
+async def opted_out(connection: db.Connection, asked: InvitationId) -> bool:
+    """Whether this link was used to opt out."""
+    return bool(await connection.fetchval(QUERIES["opted_out"], asked))
+
+
+def _message(response: Response, now: datetime) -> contract.Response:
+    return contract.Response(
+        response_id=response.response_id,
+        touchpoint=response.touchpoint,
+        survey=response.survey,
+        metric=response.metric,
+        customer_id=response.customer_id,
+        score=response.score,
+        band=response.band,
+        answers={"contact_wanted": True} if response.contact_wanted else {},
+        comment=response.comment,
+        language=response.language,
+        channel=response.channel,
+        origin=response.origin,
+        received_at=response.received_at,
+        at=now,
+        stage=response.attribution.stage,
+        invitation_id=response.invitation_id,
+        correlation=response.correlation,
+        attribution=response.attribution,
+        attributes=response.attributes,
+    )
+
+
+def _event(response: Response, happening: Happening, now: datetime) -> outbox.Outgoing:
+    # An answer is received once and completed once; it may be amended again and again.
+    which = (str(response.revision),) if happening == "amended" else ()
+    return outbox.event(
+        service="collect",
+        type=f"touchback.response.{happening}.v1",
+        body=_message(response, now),
+        customer_id=response.customer_id,
+        at=now,
+        id=stable_id("response", happening, response.response_id, *which),
+    )
+
+
+async def _say(connection: db.Connection, changes: Sequence[Change], now: datetime) -> None:
+    await outbox.add(
+        connection,
+        [_event(each.response, said, now) for each in changes for said in each.happenings],
+        now,
+    )
+    await timers.schedule(
+        connection,
+        [timers.Timer(FINAL, each.response.response_id, each.final_at)
+         for each in changes if each.final_at],
+    )
+    finished = [each.response for each in changes if "completed" in each.happenings]
+    await timers.cancel(connection, FINAL, [each.response_id for each in finished])
+    tally = tallies.Tally()
+    for each in finished:
+        tally.add("responses", each.touchpoint, each.survey, each.band)
+    await tally.write(connection)

@@ -1,0 +1,62 @@
+"""What `listen` reasons in: a source event without its dialect, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from shared.contracts.signals import Answer, Profile, Signal
+
+SkipReason = Literal["tombstone", "deleted", "no_rows", "no_mapping"]
+"""Why a record that can be read says nothing to Touchback."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """What the rules of the catalog see, whichever format it came in.
+
+    `at` is the record's own time on its topic, None when it carries none. `place` names the record
+    for ever. `size` is the length of what came, in bytes.
+    """
+
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    key: str
+    at: datetime | None
+    place: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Nothing to say about this record, and why."""
+
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A signal that no touchpoint of the catalog waits for."""
+
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What one source makes of one record; never empty."""
+
+    messages: tuple[Signal | Answer | Profile | Unused, ...]
+
+
+Outcome: TypeAlias = Mapped | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to store and publish; `traceparent` is that of the record."""
+
+    source: str
+    what: Signal | Answer | Profile | Unused | Skipped
+    traceparent: str | None

@@ -1,0 +1,47 @@
+"""What the catalog says to `listen`: who publishes where, and which signals anyone waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.catalog.catalog import Catalog
+from shared.catalog.sources import Source
+from shared.catalog.touchpoints import AbsenceTrigger, CountTrigger, EventTrigger, Touchpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Dialects:
+    """The sources on each topic (more than one may share it), and the signals that are used."""
+
+    by_topic: Mapping[str, tuple[Source, ...]]
+    used: frozenset[str]
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic to read, in a stable order."""
+        return tuple(sorted(self.by_topic))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The name of every source, in a stable order."""
+        return tuple(sorted(each.source for group in self.by_topic.values() for each in group))
+
+
+def dialects(catalog: Catalog) -> Dialects:
+    """Take from the catalog what concerns this service."""
+    used = frozenset(name for each in catalog.touchpoints for name in _awaited(each))
+    return Dialects(catalog.sources_by_topic, used)
+
+
+def _awaited(touchpoint: Touchpoint) -> tuple[str, ...]:
+    """Name every signal that may move this touchpoint."""
+    match touchpoint.on:
+        case EventTrigger(signal=signal):
+            return (signal, *touchpoint.cancel_on)
+        case CountTrigger(count=signal):
+            return (signal, *touchpoint.cancel_on)
+        case AbsenceTrigger(absence=absence, after=after):
+            return (after, *absence, *touchpoint.cancel_on)
+        case _:
+            return touchpoint.cancel_on

@@ -1,0 +1,14 @@
+"""Where things are for `listen`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared import settings
+
+
+class Settings(settings.Settings):
+    """Contact details are encrypted with the first of `pii_keys`."""
+
+    http_port: int = Field(default=8081, ge=0, le=65535)
+    pii_keys: settings.Keys

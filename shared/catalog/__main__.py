@@ -1,0 +1,7 @@
+"""`python -m shared.catalog check DIR`: validate a catalog before anything depends on it."""
+
+from __future__ import annotations
+
+from shared.catalog.cli import app
+
+app()

@@ -1,0 +1,72 @@
+"""Policy: how rarely, when, and under which name customers are asked."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from shared.catalog.fields import Colour, Entry, Span, Text, TimeOfDay, TimeZone, Url
+
+
+class Caps(Entry):
+    """The least time between two contacts with one customer."""
+
+    floor: Span = timedelta(hours=24)
+    person: Span = timedelta(days=30)
+    answered: Span = timedelta(days=90)
+
+    @model_validator(mode="after")
+    def _floor_is_the_least(self) -> Self:
+        if self.floor > self.person:
+            raise ValueError("`floor` is the hard minimum: it cannot be longer than `person`")
+        return self
+
+
+class SendWindow(Entry):
+    """When customers may be written to, in their own local time; end exclusive."""
+
+    start: TimeOfDay = time(9)
+    end: TimeOfDay = time(20)
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("`end` must be later than `start` on the same day")
+        return self
+
+
+class Retention(Entry):
+    """How long rows are kept."""
+
+    signals: Span = timedelta(days=90)
+    decisions: Span = timedelta(days=400)
+    invitations: Span = timedelta(days=400)
+    responses: Span = timedelta(days=1095)
+    cases: Span = timedelta(days=1095)
+    alerts: Span = timedelta(days=400)
+
+
+class Brand(Entry):
+    """What customers see of the sender."""
+
+    name: Text = "Touchback"
+    color: Colour = "#1f4e79"
+    support_url: Url | None = None
+
+
+class Policy(Entry):
+    """What holds for all touchpoints; everything has a careful default.
+
+    `holdout` is the share of customers never asked; `salt` keeps sampling stable under replay.
+    """
+
+    caps: Caps = Caps()
+    send_window: SendWindow = SendWindow()
+    hold_window: Span = timedelta(minutes=15)
+    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    salt: Text = "touchback"
+    time_zone: TimeZone = "UTC"
+    retention: Retention = Retention()
+    brand: Brand = Brand()

@@ -1,0 +1,185 @@
+"""Touchpoints: the moments that may be worth a question, and the surveys that ask it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from shared.catalog.fields import (
+    Act,
+    Duration,
+    Entry,
+    FromYaml,
+    Language,
+    Name,
+    ProfileCondition,
+    SignalCondition,
+    SignalName,
+    Span,
+    Stage,
+    Texts,
+    TimeZone,
+    in_language,
+)
+from shared.catalog.scales import EXPERIENCE_PARTS, SCALES, Metric, Scale
+
+
+class EventTrigger(Entry):
+    """One signal is enough."""
+
+    signal: SignalName
+    when: SignalCondition | None = None
+
+
+class CountTrigger(Entry):
+    """The same signal several times within a span."""
+
+    count: SignalName
+    at_least: Annotated[int, Field(ge=2, le=1000)]
+    within: Span
+    by: Literal["customer", "correlation"] = "customer"
+    when: SignalCondition | None = None
+
+
+class AbsenceTrigger(Entry):
+    """None of the awaited signals came within a span after another one.
+
+    `response` among the awaited ones stands for any answer of the customer.
+    """
+
+    absence: Annotated[tuple[SignalName, ...], FromYaml, Field(min_length=1)]
+    after: SignalName
+    within: Span
+    when: SignalCondition | None = None
+
+
+class RhythmTrigger(Entry):
+    """Every so often, for the customers of a segment: the relationship rather than a moment."""
+
+    every: Span
+    segment: ProfileCondition | None = None
+
+
+def _kind(trigger: Any) -> str:
+    kinds = {"count": "CountTrigger", "absence": "AbsenceTrigger", "every": "RhythmTrigger"}
+    if not isinstance(trigger, dict):
+        return type(trigger).__name__ if isinstance(trigger, Entry) else "EventTrigger"
+    return next((name for field, name in kinds.items() if field in trigger), "EventTrigger")
+
+
+Trigger = Annotated[
+    Annotated[EventTrigger, Tag("EventTrigger")]
+    | Annotated[CountTrigger, Tag("CountTrigger")]
+    | Annotated[AbsenceTrigger, Tag("AbsenceTrigger")]
+    | Annotated[RhythmTrigger, Tag("RhythmTrigger")],
+    Discriminator(_kind),
+]
+
+
+class Reminder(Entry):
+    """One friendly second mail for an unanswered ask."""
+
+    after: Span
+
+
+def _answer_within(fields: dict[str, Any]) -> timedelta:
+    return timedelta(days=30 if isinstance(fields.get("on"), RhythmTrigger) else 14)
+
+
+class Touchpoint(Entry):
+    """A moment, and what to do about it. `stage` is None where it concerns all stages."""
+
+    touchpoint: Name
+    stage: Stage | None = None
+    on: Trigger
+    act: Act = "ask"
+    delay: Duration = timedelta(0)
+    cancel_on: Annotated[tuple[SignalName, ...], FromYaml] = ()
+    survey: Name | None = None
+    channels: Annotated[
+        tuple[Literal["email", "sms", "webhook"], ...], FromYaml, Field(min_length=1)
+    ] = ("email",)
+    sample: Annotated[float, Field(ge=0, le=1)] = 1.0
+    priority: Annotated[int, Field(ge=0, le=100)] = 50
+    useful_for: Span = timedelta(hours=72)
+    answer_within: Span = Field(default_factory=_answer_within)
+    reminder: Reminder | None = None
+    owner: Name | None = None
+    time_zone: TimeZone | None = None
+
+    @property
+    def relationship(self) -> bool:
+        """Whether it asks about the relationship rather than about a moment."""
+        return isinstance(self.on, RhythmTrigger)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if self.act == "ask" and self.survey is None:
+            raise ValueError("asks without a survey: add `survey: NAME`, or `act: case`")
+        if self.act != "ask" and self.survey is not None:
+            raise ValueError(f"`act: {self.act}` sends no survey: remove `survey` or `act`")
+        if self.delay >= self.useful_for:
+            raise ValueError(
+                "`delay` is as long as `useful_for`, so every ask would be stale: "
+                "shorten `delay` or lengthen `useful_for`"
+            )
+        if self.reminder and self.reminder.after >= self.answer_within:
+            raise ValueError(
+                "the reminder comes when answering is over: "
+                "shorten `reminder.after` or lengthen `answer_within`"
+            )
+        return self
+
+
+class BandTexts(Entry):
+    """A text for each quality of the experience."""
+
+    low: Texts
+    mid: Texts
+    high: Texts
+
+
+class ExperienceParts(Entry):
+    """The three questions of an `experience` survey."""
+
+    needs: Texts
+    ease: Texts
+    enjoyment: Texts
+
+
+class Survey(Entry):
+    """One question on one scale, a follow-up and thanks by band, in every language alike."""
+
+    survey: Name
+    metric: Metric
+    question: Texts
+    parts: ExperienceParts | None = None
+    low_label: Texts
+    high_label: Texts
+    follow_up: BandTexts
+    thanks: BandTexts
+
+    @property
+    def scale(self) -> Scale:
+        """The scale its answers are on; the labels name its ends `minimum` and `maximum`."""
+        return SCALES[self.metric]
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """All languages it speaks, the one to fall back to first."""
+        return tuple(self.question)
+
+    def language(self, wanted: str | None) -> Language:
+        """Return the language to use for someone who wants `wanted` (`zh-CN` is served by `zh`)."""
+        return in_language({name: name for name in self.question}, wanted)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if (self.metric == "experience") != (self.parts is not None):
+            raise ValueError(
+                f"`parts` ({', '.join(EXPERIENCE_PARTS)}) belong to metric experience, "
+                "and to no other: add or remove them"
+            )
+        return self

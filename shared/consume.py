@@ -1,0 +1,254 @@
+"""Batch consumption: one PostgreSQL transaction per batch, and the offset commits after it.
+
+FastStream's own acknowledgement policies lose events each in its way, and its parser skips records
+with null or binary headers; so records pass through it unread, and everything is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
+
+from aiokafka import ConsumerRecord
+from prometheus_client import Counter
+
+from shared import db, inbox, outbox, topics
+from shared.clock import Clock
+from shared.contracts.envelope import Event, Header, decode, stable_id
+from shared.errors import UnreadableMessage
+from shared.pulse import Pulse
+from shared.records import Record
+from shared.tallies import Tally
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+BATCH = 500
+LONGEST_WAIT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[T]):
+    """One event of a record. (source, id) is the same wherever and however often it arrives."""
+
+    source: str
+    id: str
+    value: T
+
+
+Parse = Callable[[Record], Sequence[Item[T]]]
+Handle = Callable[[db.Connection, Sequence[Item[T]], datetime], Awaitable[None]]
+
+
+def own_messages(record: Record) -> Sequence[Item[Event]]:
+    """Read a record of a `touchback.*` topic; types that a newer release added are skipped."""
+    try:
+        event = decode(record.text_headers, record.value)
+    except ValueError as error:
+        raise UnreadableMessage(f"{record.topic}: {error}") from error
+    return [Item(event.source, event.id, event)] if event else []
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record on its way to the dead letters, and why."""
+
+    record: Record
+    error: Exception
+    attempts: int
+
+    @property
+    def identity(self) -> inbox.Identity:
+        # The timestamp tells records apart whose topic was made anew and counts from 0 again.
+        return ("dead-letter", f"{self.record.position}@{self.record.timestamp}")
+
+    def letter(self, service: str, at: datetime) -> outbox.Outgoing:
+        """Return the original bytes, key and headers, with what went wrong beside them."""
+        about: dict[str, str] = {
+            "topic": self.record.topic,
+            "partition": str(self.record.partition),
+            "offset": str(self.record.offset),
+            "service": service,
+            "class": type(self.error).__name__,
+            "message": " ".join(str(self.error).split())[:1000],
+            "at": at.isoformat(),
+            "attempts": str(self.attempts),
+        }
+        headers: list[Header] = [*self.record.headers]
+        headers += [(f"x-error-{name}", value.encode()) for name, value in about.items()]
+        return outbox.Outgoing(
+            id=stable_id(service, *self.identity),
+            topic=topics.DEAD_LETTERS,
+            key=self.record.key,
+            type="dead-letter",
+            payload=self.record.value,
+            headers=headers,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What consumers count in memory."""
+
+    consumed: Counter
+    duplicate: Counter
+
+
+class Consumer(Generic[T]):
+    """Takes batches of records: parses each on its own, drops repeats, handles the rest at once."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        database: db.Database,
+        clock: Clock,
+        parse: Parse[T],
+        handle: Handle[T],
+        counters: Counters,
+        pulse: Pulse,
+    ) -> None:
+        self._service = service
+        self._database = database
+        self._clock = clock
+        self._parse = parse
+        self._handle = handle
+        self._counters = counters
+        self.pulse = pulse
+        self.busy = False
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Handle a batch; returns when it is committed. While PostgreSQL is away, it waits."""
+        self.busy = True
+        try:
+            await self._until_stored(records)
+        finally:
+            self.busy = False
+
+    async def _until_stored(self, records: Sequence[Record]) -> None:
+        wait = 0.1
+        while True:
+            self.pulse.beat()
+            try:
+                await self._take_all_or_each(records)
+            except Exception as error:  # noqa: BLE001  (a record at fault is in the dead letters by now: what is left is the database)
+                _log.warning(
+                    "batch waits for the database",
+                    extra={
+                        "action": "batch_waits",
+                        "error": f"{type(error).__name__}: {error}",
+                    },
+                )
+                await asyncio.sleep(wait * random.uniform(0.8, 1.2))
+                wait = min(wait * 2, LONGEST_WAIT)
+            else:
+                return
+
+    async def _take_all_or_each(self, records: Sequence[Record]) -> None:
+        parsed, refused = self._parse_all(records)
+        try:
+            await self._store([item for _, items in parsed for item in items], refused)
+        except db.AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever a handler does wrong, no record may be lost or block others)
+            _log.exception("batch failed", extra={"action": "batch_failed", "error": str(error)})
+            await self._store([], refused)
+            for record, items in parsed:
+                await self._store_one(record, items)
+        for topic, count in _count(record.topic for record in records).items():
+            self._counters.consumed.labels(topic, topics.group(self._service)).inc(count)
+
+    async def _store_one(self, record: Record, items: Sequence[Item[T]]) -> None:
+        try:
+            await self._store(items, [])
+        except db.AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001  (see above: this record ends in the dead letters)
+            await self._store([], [Refused(record, error, attempts=2)])
+
+    def _parse_all(
+        self, records: Sequence[Record]
+    ) -> tuple[list[tuple[Record, Sequence[Item[T]]]], list[Refused]]:
+        parsed: list[tuple[Record, Sequence[Item[T]]]] = []
+        refused: list[Refused] = []
+        for record in records:
+            try:
+                parsed.append((record, self._parse(record)))
+            except UnreadableMessage as error:
+                refused.append(Refused(record, error, attempts=1))
+        return parsed, refused
+
+    async def _store(self, items: Sequence[Item[T]], refused: Sequence[Refused]) -> None:
+        if not items and not refused:
+            return
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            fresh = await self._fresh(connection, items, now)
+            if fresh:
+                await self._handle(connection, fresh, now)
+            if refused:
+                await self._bury(connection, refused, now)
+
+    async def _fresh(
+        self, connection: db.Connection, items: Sequence[Item[T]], now: datetime
+    ) -> list[Item[T]]:
+        unique = {(item.source, item.id): item for item in reversed(items)}
+        new = await inbox.accept(connection, unique, now)
+        self._counters.duplicate.labels(topics.group(self._service)).inc(len(items) - len(new))
+        return [item for key, item in reversed(unique.items()) if key in new]
+
+    async def _bury(
+        self, connection: db.Connection, refused: Sequence[Refused], now: datetime
+    ) -> None:
+        new = await inbox.accept(connection, (each.identity for each in refused), now)
+        fresh = [each for each in refused if each.identity in new]
+        await outbox.add(connection, (each.letter(self._service, now) for each in fresh), now)
+        tally = Tally()
+        for each in fresh:
+            tally.add("dead_letters", each.record.topic, type(each.error).__name__)
+            _log.warning(
+                "record refused",
+                extra={
+                    "action": "dead_letter",
+                    "position": each.record.position,
+                    "error": str(each.error)[:300],
+                },
+            )
+        await tally.write(connection)
+
+
+def _count(names: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def raw(record: ConsumerRecord[Any, Any]) -> Record:
+    """Take a record as aiokafka gives it."""
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+    )
+
+
+async def unread_batch(message: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Parser for FastStream: hides headers and bodies from it, and keeps the records."""
+    records = cast("tuple[ConsumerRecord[Any, Any], ...]", message)
+    parsed = await original(tuple(replace(record, headers=(), value=b"") for record in records))
+    parsed.raw_message = records
+    return parsed
+
+
+async def raw_batch(message: Any) -> list[Record]:
+    """Decoder for FastStream: the records as they came."""
+    return [raw(record) for record in message.raw_message]

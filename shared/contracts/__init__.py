@@ -1,0 +1,1 @@
+"""Every message on every topic and every API body: the source of truth between services."""

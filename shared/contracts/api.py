@@ -1,0 +1,73 @@
+"""Bodies of the HTTP interfaces between services."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.base import Name
+
+
+class Body(BaseModel):
+    """Base of request bodies: an unknown field is a mistake and is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CaseAction(Body):
+    """What every action on a case carries: who acts, and the version of the case they saw."""
+
+    actor: Name
+    version: int = Field(ge=1)
+    note: str | None = Field(default=None, max_length=2000)
+
+
+class Acknowledge(CaseAction):
+    """A person takes the case."""
+
+
+class Contacted(CaseAction):
+    """The customer was reached, or it was tried."""
+
+    how: Name
+    outcome: str = Field(min_length=1, max_length=2000)
+
+
+class Resolve(CaseAction):
+    """The case was put right: root cause, what was done, and what came of it."""
+
+    root_cause: Name
+    action: str = Field(min_length=1, max_length=2000)
+    outcome: str = Field(min_length=1, max_length=2000)
+
+
+class Reopen(CaseAction):
+    """The case was not put right after all."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class Waiting(CaseAction):
+    """The customer was contacted and has to come back to us."""
+
+
+class Reassign(CaseAction):
+    """Another team or person gets the case; with neither it is handed back to its team."""
+
+    team: Name | None = None
+    assignee: Name | None = None
+
+
+class Note(CaseAction):
+    """Something worth knowing about the case; its state stays."""
+
+    note: str = Field(min_length=1, max_length=2000)
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    instance: str | None = None

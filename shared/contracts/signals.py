@@ -1,0 +1,65 @@
+"""What `listen` makes of source events: signals, answers of other tools, contact cards."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.contracts.base import Attributes, CustomerId, Message, Moment, Name
+
+
+class Signal(Message):
+    """A source event after mapping.
+
+    `occurred_at` is the source's own time, not the time of arrival. `source_event_id` is unique
+    within `source`. `correlation` is the order, ticket or invoice the event is about.
+    """
+
+    signal: Name
+    source: Name
+    source_event_id: str = Field(min_length=1, max_length=512)
+    customer_id: CustomerId
+    occurred_at: Moment
+    correlation: str | None = None
+    attributes: Attributes = Field(default_factory=dict)
+
+
+class Answer(Message):
+    """An answer given elsewhere: an external survey tool, IVR or chat.
+
+    `score` is on the scale of the touchpoint's survey; `collect` checks it against that.
+    """
+
+    answer_id: str = Field(min_length=1, max_length=512)
+    source: Name
+    touchpoint: Name
+    customer_id: CustomerId
+    score: int
+    comment: str | None = None
+    language: str | None = None
+    answered_at: Moment
+    correlation: str | None = None
+    attributes: Attributes = Field(default_factory=dict)
+
+
+Consent = Literal["granted", "refused", "unknown"]
+
+
+class Profile(Message):
+    """A contact card update: a field that is None leaves what is known as it is.
+
+    `email`, `phone` and `name` are encrypted with the keys of TOUCHBACK_PII_KEYS (shared/pii.py);
+    only `ask` reads them.
+    """
+
+    customer_id: CustomerId
+    source: Name
+    updated_at: Moment
+    email: str | None = None
+    phone: str | None = None
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    segment: str | None = None
+    consent: Consent | None = None

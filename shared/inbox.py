@@ -1,0 +1,23 @@
+"""Each event once: an event's source and id are remembered in the transaction that handles it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from shared import db, kernel
+
+Identity = tuple[str, str]
+"""(source, id): unique for an event wherever and however often it arrives."""
+
+
+async def accept(
+    connection: db.Connection, events: Iterable[Identity], now: datetime
+) -> set[Identity]:
+    """Remember these events; returns the ones never seen before."""
+    unique = sorted(set(events))
+    if not unique:
+        return set()
+    sources, ids = zip(*unique, strict=True)
+    rows = await connection.fetch(kernel.QUERIES["inbox_accept"], sources, ids, now)
+    return {(row["source"], row["id"]) for row in rows}

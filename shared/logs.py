@@ -1,0 +1,76 @@
+"""Logs as JSON lines: a constant message, ids and an action beside it, never customer text."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from secrets import token_hex
+
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+}
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def new_traceparent() -> str:
+    """Return a fresh W3C trace context."""
+    return f"00-{token_hex(16)}-{token_hex(8)}-01"
+
+
+def traceparent() -> str | None:
+    """Return the trace context of the work at hand."""
+    return _traceparent.get()
+
+
+@contextmanager
+def trace(parent: str | None) -> Iterator[None]:
+    """Do the work inside as part of this trace, or of a new one."""
+    token = _traceparent.set(parent or new_traceparent())
+    try:
+        yield
+    finally:
+        _traceparent.reset(token)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per record; what was passed as `extra` stands beside the message."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        parent = traceparent()
+        if parent:
+            line["trace_id"] = parent.split("-")[1]
+        line.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure(service: str, level: str) -> None:
+    """Send all logs of this process to standard error, as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # These report each reconnection attempt at length; our own lines say what is missing.
+    for noisy in ("aiokafka", "uvicorn.access", "uvicorn.error", "mail.log"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -1,0 +1,93 @@
+"""What a transaction has to say to others: written with its effects, published after it.
+
+Nothing else publishes. The relay (shared/relay.py) brings these rows to Kafka, in order per key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+from zlib import crc32
+
+from shared import db, kernel, logs
+from shared.contracts.base import Message
+from shared.contracts.envelope import Event, Header, encode
+from shared.contracts.registry import BY_NAME
+
+SLOTS = 8
+"""Key ranges; as many relays as this can publish side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One row of the outbox. `id` is a UUID; `key` decides partition and order."""
+
+    id: str
+    topic: str
+    key: bytes | None
+    type: str
+    payload: bytes | None
+    headers: Sequence[Header]
+
+
+def event(
+    *,
+    service: str,
+    type: str,
+    body: Message,
+    customer_id: str,
+    at: datetime,
+    id: str | None = None,
+) -> Outgoing:
+    """Wrap a message, keyed by customer; `id` must be stable where a replay may come."""
+    known = BY_NAME[type]
+    if not isinstance(body, known.body):
+        raise TypeError(f"{type} carries {known.body.__name__}, not {type_name(body)}")
+    ce_id = id or str(uuid4())
+    headers, payload = encode(
+        Event(
+            ce_id,
+            f"touchback/{service}",
+            type,
+            customer_id,
+            at,
+            body,
+            logs.traceparent(),
+        )
+    )
+    return Outgoing(ce_id, known.topic, customer_id.encode(), type, payload, headers)
+
+
+def type_name(value: object) -> str:
+    """Return the name of a value's class."""
+    return value.__class__.__name__
+
+
+def _slot(key: bytes | None) -> int:
+    return crc32(key or b"") % SLOTS
+
+
+def _row(message: Outgoing, now: datetime) -> tuple[object, ...]:
+    return (
+        message.id,
+        message.topic,
+        (message.key or b"").decode(errors="replace").replace("\x00", "\ufffd"),
+        message.type,
+        message.payload,
+        message.key,
+        [name for name, _ in message.headers],
+        [value for _, value in message.headers],
+        _slot(message.key),
+        now,
+    )
+
+
+async def add(connection: db.Connection, messages: Iterable[Outgoing], now: datetime) -> None:
+    """Write messages into the outbox of the running transaction, and wake the relay at commit."""
+    rows = [_row(message, now) for message in messages]
+    if not rows:
+        return
+    await connection.executemany(kernel.QUERIES["outbox_add"], rows)
+    await connection.execute(kernel.QUERIES["notify"], "outbox")

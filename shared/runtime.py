@@ -1,0 +1,317 @@
+"""A service as a process: consumers, relay, timers, workers and HTTP, started and stopped as one.
+
+Nothing here waits for another part to be there first: each loop is run again with backoff until it
+works, `/health/ready` names what is missing, and pages answer all the while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from shared import db, kafka, migrate, topics, web
+from shared.clock import Clock, monotonic
+from shared.consume import BATCH, Consumer, Handle, Parse, raw_batch, unread_batch
+from shared.errors import SchemaOutdated
+from shared.metrics import (
+    DEAD_LETTERS,
+    GaugeReader,
+    Kernel,
+    Snapshot,
+    TallyMetric,
+    kernel_gauges,
+    read_tallies,
+)
+from shared.pulse import Pulse
+from shared.relay import Relay
+from shared.settings import Settings
+from shared.timers import Handler, Sweep
+from shared.wake import Wake
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+Work = Callable[[Pulse], Awaitable[None]]
+FLUSH = 3.0
+STOP_CONSUMING = 5.5
+
+
+class Runtime:
+    """The composition of one service; `app.build` fills it, `process.run` runs it."""
+
+    def __init__(self, service: str, settings: Settings, clock: Clock, migrations: Path) -> None:
+        self.service = service
+        self.settings = settings
+        self.clock = clock
+        self.migrations = migrations
+        self.database = db.Database(settings.postgres_dsn, service)
+        self.wake = Wake(self.database)
+        self.registry = CollectorRegistry()
+        self.source_topics: tuple[str, ...] = ()
+        self._kernel = Kernel(self.registry)
+        self._snapshot = Snapshot()
+        self.registry.register(self._snapshot)
+        self._broker: KafkaBroker | None = None
+        self._subscribe: list[Callable[[KafkaBroker], None]] = []
+        self._consumers: list[Consumer[Any]] = []
+        self._timers: dict[str, Handler] = {}
+        self._workers: dict[str, Work] = {}
+        self._routes: list[BaseRoute] = []
+        self._tallies: list[TallyMetric] = [DEAD_LETTERS]
+        self._gauges: list[GaugeReader] = [kernel_gauges]
+        self._pulses: list[Pulse] = []
+        self._relay = Relay(
+            self.database,
+            self.wake,
+            lambda: kafka.producer(settings),
+            self._pulse("relay"),
+        )
+
+    # --- what app.build composes ---------------------------------------------------------------
+
+    def consume(
+        self, from_topics: Sequence[str], *, parse: Parse[T], handle: Handle[T]
+    ) -> Consumer[T]:
+        """Take these topics in batches, as the service's one consumer group."""
+        consumer = Consumer(
+            service=self.service,
+            database=self.database,
+            clock=self.clock,
+            parse=parse,
+            handle=handle,
+            counters=self._kernel.counters,
+            pulse=self._pulse("consumer"),
+        )
+        self._consumers.append(consumer)
+        self._subscribe.append(lambda broker: self._subscribed(broker, from_topics, consumer))
+        return consumer
+
+    def timers(self, handlers: Mapping[str, Handler]) -> None:
+        """Handle timers of these kinds."""
+        self._timers.update(handlers)
+
+    def worker(self, name: str, work: Work) -> None:
+        """Run this loop for ever; it beats its pulse each round; when it raises, it runs again."""
+        self._workers[name] = work
+
+    def routes(self, routes: Sequence[BaseRoute]) -> None:
+        """Serve these besides the probes and metrics."""
+        self._routes += routes
+
+    def tallies(self, metrics: Sequence[TallyMetric]) -> None:
+        """Expose these counters of the tallies table."""
+        self._tallies += metrics
+
+    def gauges(self, reader: GaugeReader) -> None:
+        """Expose what this reads from the database at each scrape."""
+        self._gauges.append(reader)
+
+    def application(self) -> Starlette:
+        """Return the web application, whose lifespan starts and stops everything else."""
+        routes = [
+            *web.probes(self.missing, self.stalled),
+            Route("/metrics", self._metrics),
+            *self._routes,
+        ]
+        templates = [route for route in routes if isinstance(route, (Route, Mount))]
+        return Starlette(
+            routes=routes,
+            lifespan=self._lifespan,
+            middleware=[Middleware(web.Timed, histogram=self._kernel.requests, routes=templates)],
+            exception_handlers={HTTPException: web.on_http_error},
+        )
+
+    # --- how it is doing -----------------------------------------------------------------------
+
+    def stalled(self) -> list[str]:
+        """Name the loops that made no progress for a minute."""
+        return [pulse.name for pulse in self._pulses if pulse.stalled]
+
+    async def missing(self) -> list[str]:
+        """Name the parts that are away."""
+        absent = []
+        try:
+            async with asyncio.timeout(2.0), self.database.connection() as connection:
+                await migrate.verify(connection, self.service, self.migrations)
+        except db.AWAY as error:
+            absent.append(f"postgres: {error or type(error).__name__}")
+        except SchemaOutdated as error:
+            absent.append(str(error))
+        if self._subscribe and not self._consuming():
+            absent.append("kafka: not connected, or no partitions assigned yet")
+        return absent
+
+    def _consuming(self) -> bool:
+        consumers = self._kafka_consumers()
+        return len(consumers) == len(self._consumers) and all(c.assignment() for c in consumers)
+
+    def _kafka_consumers(self) -> list[AIOKafkaConsumer]:
+        subscribers = self._broker.subscribers if self._broker else ()
+        found = [getattr(subscriber, "consumer", None) for subscriber in subscribers]
+        return [consumer for consumer in found if consumer is not None]
+
+    async def _metrics(self, request: Request) -> Response:
+        try:
+            async with asyncio.timeout(5.0), self.database.connection() as connection:
+                found: list[Metric] = [*await read_tallies(connection, self._tallies)]
+                for reader in self._gauges:
+                    found += await reader(connection, self.clock.now())
+                self._snapshot.metrics = found
+        except db.AWAY as error:
+            # The counters of the last scrape stay: absent ones would look like a reset.
+            _log.warning(
+                "metrics are those of the last scrape",
+                extra={"action": "metrics_stale", "error": str(error)},
+            )
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _measure_lag(self) -> int:
+        lag: dict[str, int] = {}
+        for consumer in self._kafka_consumers():
+            for partition in consumer.assignment():
+                # Unknown until the first fetch; the position waits for that fetch too.
+                end = consumer.highwater(partition)
+                behind = end - await consumer.position(partition) if end else 0
+                lag[partition.topic] = lag.get(partition.topic, 0) + max(0, behind)
+        for topic, behind in lag.items():
+            self._kernel.lag.labels(topic, topics.group(self.service)).set(behind)
+        return sum(lag.values())
+
+    # --- running -------------------------------------------------------------------------------
+
+    def _pulse(self, name: str) -> Pulse:
+        pulse = Pulse(name, monotonic)
+        self._pulses.append(pulse)
+        return pulse
+
+    def _subscribed(
+        self, broker: KafkaBroker, from_topics: Sequence[str], consumer: Consumer[Any]
+    ) -> None:
+        subscriber = broker.subscriber(
+            *from_topics,
+            group_id=topics.group(self.service),
+            batch=True,
+            max_records=BATCH,
+            batch_timeout_ms=200,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+            parser=unread_batch,
+            decoder=raw_batch,
+        )
+        subscriber(consumer.take)
+
+    async def _consume_for_ever(self, pulse: Pulse) -> None:
+        broker = kafka.broker(self.settings, self.service)
+        for subscribe in self._subscribe:
+            subscribe(broker)
+        self._broker = broker
+        try:
+            await broker.start()
+            while True:
+                pulse.beat()
+                behind = await self._measure_lag()
+                for consumer in self._consumers:
+                    if not behind and not consumer.busy:
+                        consumer.pulse.beat()
+                await asyncio.sleep(1.0)
+        finally:
+            await self._leave(broker)
+
+    async def _leave(self, broker: KafkaBroker) -> None:
+        self._broker = None
+        try:
+            async with asyncio.timeout(STOP_CONSUMING):
+                await broker.stop()
+        except TimeoutError:
+            _log.warning("consumer did not stop in time", extra={"action": "consumer_abandoned"})
+
+    async def _for_ever(self, name: str, work: Work, pulse: Pulse) -> None:
+        wait = 0.5
+        while True:
+            started = monotonic()
+            try:
+                await work(pulse)
+            except Exception as error:  # noqa: BLE001  (a loop that dies of anything is started again, and says why)
+                _log.warning(
+                    "loop starts again",
+                    extra={
+                        "action": "loop_restarted",
+                        "loop": name,
+                        "error": str(error)[:300],
+                    },
+                    exc_info=not isinstance(error, (*db.AWAY, KafkaError)),
+                )
+            pulse.beat()
+            wait = 0.5 if monotonic() - started > 30 else min(wait * 2, 5.0)
+            await asyncio.sleep(wait)
+
+    async def _watch_progress(self, pulse: Pulse) -> None:
+        while True:
+            pulse.beat()
+            dead = self.stalled()
+            if dead:
+                _log.critical("no progress", extra={"action": "stalled", "loops": dead})
+                # A stuck loop may hold up an orderly stop too; everything durable is committed.
+                os._exit(70)
+            await asyncio.sleep(5.0)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        await self.database.open()
+        background = {
+            "wake": lambda pulse: self.wake.run(),
+            "relay": lambda pulse: self._relay.run(),
+            "progress": self._watch_progress,
+            **self._workers,
+        }
+        if self._timers:
+            sweep = Sweep(
+                self.database,
+                self.clock,
+                self.wake,
+                self._timers,
+                self._pulse("timers"),
+            )
+            background["timers"] = lambda pulse: sweep.run()
+        tasks = [self._start(name, work) for name, work in background.items()]
+        consuming = self._start("kafka", self._consume_for_ever) if self._subscribe else None
+        try:
+            yield
+        finally:
+            if consuming:
+                await _cancelled([consuming])
+            await _cancelled(tasks)
+            await self._relay.flush(FLUSH)
+            await self.database.close()
+
+    def _start(self, name: str, work: Work) -> asyncio.Task[None]:
+        # These beat a pulse of their own; this one only marks their restarts.
+        quiet = name in ("wake", "relay", "timers")
+        pulse = Pulse(name, monotonic) if quiet else self._pulse(name)
+        return asyncio.create_task(self._for_ever(name, work, pulse), name=name)
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

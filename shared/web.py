@@ -1,0 +1,143 @@
+"""What every HTTP surface has: problem details, bearer tokens, safe headers, probes, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hmac import compare_digest
+
+from prometheus_client import Histogram
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.clock import monotonic
+from shared.contracts.api import Problem
+from shared.settings import Tokens
+
+LARGEST_BODY = 16 * 1024
+
+PAGE_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+def problem(status: int, title: str, detail: str | None = None) -> JSONResponse:
+    """Return an error as RFC 9457 problem details."""
+    body = Problem(title=title, status=status, detail=detail)
+    return JSONResponse(
+        body.model_dump(exclude_none=True),
+        status_code=status,
+        media_type="application/problem+json",
+    )
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Exception handler: turns HTTPException into problem details."""
+    if not isinstance(error, HTTPException):
+        raise error
+    response = problem(error.status_code, error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def require(request: Request, tokens: Tokens, scope: str) -> None:
+    """Check the bearer token; raises HTTPException 401 without one, 403 without the scope."""
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    scopes = [
+        scopes for token, scopes in tokens.items() if compare_digest(token.encode(), given.encode())
+    ]
+    if kind.lower() != "bearer" or not scopes:
+        raise HTTPException(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
+    if scope not in scopes[0]:
+        raise HTTPException(403, f"this token lacks the scope {scope}")
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the Idempotency-Key header; raises HTTPException 400 when it is absent or too long."""
+    key = request.headers.get("idempotency-key", "")
+    if not 1 <= len(key) <= 200:
+        raise HTTPException(
+            400, "every write takes an Idempotency-Key header of 1 to 200 characters"
+        )
+    return key
+
+
+async def body(request: Request, limit: int = LARGEST_BODY) -> bytes:
+    """Read the body; raises HTTPException 413 as soon as it is longer than `limit` bytes."""
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > limit:
+            raise HTTPException(413, f"the body is larger than {limit} bytes")
+    return bytes(read)
+
+
+def path_template(scope: Scope, routes: Sequence[Route | Mount]) -> str:
+    """Return the route's template, `other` where none matches: metric labels must stay few."""
+    for route in routes:
+        if route.matches(scope)[0] is not Match.NONE:
+            return route.path
+    return "other"
+
+
+class Timed:
+    """Middleware that measures each request by its route's template, method and status."""
+
+    def __init__(self, app: ASGIApp, histogram: Histogram, routes: Sequence[Route | Mount]) -> None:
+        self._app = app
+        self._histogram = histogram
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = monotonic(), 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            template = path_template(scope, self._routes)
+            labels = (template, scope["method"], str(status))
+            self._histogram.labels(*labels).observe(monotonic() - started)
+
+
+Missing = Callable[[], Awaitable[list[str]]]
+
+
+def probes(missing: Missing, stalled: Callable[[], list[str]]) -> list[Route]:
+    """Return /health/live and /health/ready.
+
+    `missing` names the parts that are away (readiness); `stalled` names loops without progress
+    (liveness): a database or broker being away never makes a process look dead.
+    """
+
+    async def live(request: Request) -> Response:
+        dead = stalled()
+        return _health(dead, "stalled")
+
+    async def ready(request: Request) -> Response:
+        return _health(await missing(), "missing")
+
+    return [Route("/health/live", live), Route("/health/ready", ready)]
+
+
+def _health(wrong: list[str], what: str) -> JSONResponse:
+    if not wrong:
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "unavailable", what: wrong}, status_code=503)

@@ -1,0 +1,1 @@
+"""The tests of Touchback; a package, so that they share `tests.support`."""

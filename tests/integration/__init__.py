@@ -1,0 +1,3 @@
+"""Tests on a real Kafka and a real PostgreSQL."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The test ground: brokers, databases, sinks, clocks and waiting, for every kind of test."""

@@ -1,0 +1,36 @@
+"""Logs are JSON lines that share the trace of the work."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from shared import logs
+
+
+def formatted(**extra: object) -> dict[str, object]:
+    record = logging.makeLogRecord({"msg": "case opened", "levelname": "INFO", **extra})
+    line: dict[str, object] = json.loads(logs.JsonLines("route").format(record))
+    return line
+
+
+def test_what_is_passed_as_extra_stands_beside_the_message() -> None:
+    line = formatted(action="case_opened", case_id="c-1")
+    assert (line["message"], line["action"], line["case_id"]) == (
+        "case opened",
+        "case_opened",
+        "c-1",
+    )
+
+
+def test_a_line_inside_a_trace_carries_its_id() -> None:
+    with logs.trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+        assert formatted()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert "trace_id" not in formatted()
+
+
+def test_work_without_a_parent_begins_a_trace_of_its_own() -> None:
+    with logs.trace(None):
+        parent = logs.traceparent()
+    assert parent is not None
+    assert [len(part) for part in parent.split("-")] == [2, 32, 16, 2]

@@ -6,7 +6,6 @@ them (and their plain value is a truthy text), and it leaves nested loops to the
 
 from __future__ import annotations
 
-import ctypes
 import difflib
 import json
 import math
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from cel_expr_python import cel  # type: ignore[import-untyped]  # stubs without py.typed
+from cel_expr_python import cel
 
 from shared.errors import TouchbackError
 
@@ -53,9 +52,6 @@ _NAMES = {
 _ABSENT: Mapping[str, Any] = {"string": "", "map": {}, "texts": {}, "dyn": None}
 _WRAPPED = re.compile(r"<input>:(?P<line>\d+):(?P<column>\d+): (?P<message>[^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']+)'.*")
-_COUNT_ONE_MORE = ctypes.pythonapi.Py_IncRef
-_COUNT_ONE_MORE.argtypes = (ctypes.py_object,)
-_COUNT_ONE_MORE.restype = None
 _TOKENS = re.compile(
     r"""(?P<text>
           [bB]?[rR](?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')
@@ -218,21 +214,19 @@ def compile_expression(
 
 
 def _plain(result: Any) -> Any:
-    """Return the Python value, and pay for its nulls.
+    """Return the Python value without ever asking the library for a null.
 
-    The library hands out each None without counting it: after some thousand of them Python's own
-    None is "freed", which ends the process. (From Python 3.12 on None is not counted at all.)
+    It hands out None without counting the reference: after some thousand of them Python takes its
+    own None for garbage, which ends the process.
     """
-    value = result.plain_value()
-    for _ in range(_nulls(value)):
-        _COUNT_ONE_MORE(None)
-    return value
-
-
-def _nulls(value: Any) -> int:
+    if result.type() == cel.Type.NULL:
+        return None
+    value = result.value()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return sum(map(_nulls, value.values()))
-    return sum(map(_nulls, value)) if isinstance(value, list) else int(value is None)
+        return {key: _plain(item) for key, item in value.items()}
+    return value
 
 
 def _run(program: Any, inputs: Inputs) -> Any:

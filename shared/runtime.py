@@ -213,8 +213,9 @@ class Runtime:
             batch_timeout_ms=200,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.NACK_ON_ERROR,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=3_000,
+            fetch_max_wait_ms=self.settings.kafka_fetch_wait_ms,
+            session_timeout_ms=self.settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=self.settings.kafka_session_timeout_ms // 3,
             parser=unread_batch,
             decoder=raw_batch,
         )

@@ -38,6 +38,8 @@ NAMES: frozenset[str] = frozenset(
         "kafka_ssl_certfile",
         "kafka_ssl_keyfile",
         "kafka_idempotence",
+        "kafka_fetch_wait_ms",
+        "kafka_session_timeout_ms",
         "kafka_partitions",
         "kafka_replication",
         "postgres_dsn",
@@ -136,6 +138,8 @@ class Settings(BaseModel):
     kafka_ssl_certfile: Path | None = None
     kafka_ssl_keyfile: Path | None = None
     kafka_idempotence: bool = True
+    kafka_fetch_wait_ms: int = Field(default=500, ge=1, le=10_000)
+    kafka_session_timeout_ms: int = Field(default=10_000, ge=6_000, le=300_000)
     kafka_partitions: int = Field(default=6, ge=1)
     kafka_replication: int = Field(default=1, ge=1)
     postgres_dsn: Dsn

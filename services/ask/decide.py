@@ -104,9 +104,7 @@ def _gates(facts: Facts, plan: Plan, now: datetime) -> Ask | Silent:
 
 
 def _trace(name: str, stopped: Silence | None, compared: Compared) -> RuleTrace:
-    return RuleTrace(
-        rule=name, verdict="stopped" if stopped else "passed", compared=dict(compared)
-    )
+    return RuleTrace(rule=name, verdict="stopped" if stopped else "passed", compared=dict(compared))
 
 
 def _stale(facts: Facts, plan: Plan, now: datetime) -> Verdict:

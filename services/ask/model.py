@@ -36,8 +36,8 @@ class Contact:
 class History:
     """What a customer was asked before; failed asks never reached anyone and are not in it.
 
-    `last_contact` is the last accepted send, or one that may have been accepted. `pending` says that
-    an ask is on its way, whose time is not known yet.
+    `last_contact` is the last accepted send, or one that may have been accepted. `pending` says
+    that an ask is on its way, whose time is not known yet.
     """
 
     last_contact: datetime | None = None

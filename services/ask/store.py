@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from services.ask.model import (
     CONTACT_FIELDS,
@@ -65,9 +64,7 @@ async def lock_customers(connection: db.Connection, customers: Iterable[str]) ->
     await connection.execute(QUERIES["lock_customers"], unique)
 
 
-async def known_decisions(
-    connection: db.Connection, ids: Sequence[DecisionId]
-) -> set[DecisionId]:
+async def known_decisions(connection: db.Connection, ids: Sequence[DecisionId]) -> set[DecisionId]:
     """Return those that were taken already, or that wait for their time."""
     rows = await connection.fetch(QUERIES["known_decisions"], ids)
     return {DecisionId(str(row["decision_id"])) for row in rows}
@@ -212,14 +209,12 @@ async def next_work(connection: db.Connection) -> datetime | None:
     return at
 
 
-async def _marked(
-    connection: db.Connection, query: str, sending: Sending, *values: object
-) -> bool:
+async def _marked(connection: db.Connection, query: str, sending: Sending, *values: object) -> bool:
     key = (sending.invitation.invitation_id, sending.fence)
     return await connection.fetchval(QUERIES[query], *key, *values) is not None
 
 
-def _candidate(row: Mapping[str, Any]) -> Candidate:
+def _candidate(row: db.Row) -> Candidate:
     return Candidate(
         decision_id=DecisionId(str(row["decision_id"])),
         touchpoint=row["touchpoint"],

@@ -82,10 +82,11 @@ def _act(case: Case, action: PersonAction, now: datetime) -> Changed:
             return _changed(case, "acknowledged", "taken", changes, now)
         case api.Contacted():
             changes = who | {
+                "state": "contacted",
                 "contact_how": action.how,
                 "contact_outcome": action.outcome,
             }
-            return _changed(case, "contacted", "customer_contacted", _moved(changes), now)
+            return _changed(case, "contacted", "customer_contacted", changes, now)
         case api.Waiting():
             changes = who | {"state": "waiting_customer"}
             return _changed(case, "waiting", "waiting_for_customer", changes, now)

@@ -35,7 +35,9 @@ class Handlers:
         told = [
             (event.type, event.body)
             for event in events
-            if event.source == ROUTE and isinstance(event.body, CaseEvent)
+            if event.source == ROUTE
+            and event.type in (OPENED, ATTACHED)
+            and isinstance(event.body, CaseEvent)
         ]
         if told:
             await self._cases(connection, told, now)
@@ -72,11 +74,11 @@ def _follow(
     for type, body in told:
         known = cases.get(body.case_id)
         score = (body.case_id, body.score.response_id)
-        if known is None and type in (OPENED, ATTACHED):
+        if known is None:
             # Every event carries the whole case: one we never heard of begins here.
             cases[body.case_id] = replayed(None, "opened", body)
             new.append(cases[body.case_id])
-        elif known is not None and type == ATTACHED and score not in scores:
+        elif type == ATTACHED and score not in scores:
             change = transition(known, Attach(body.score), now)
             if isinstance(change, Changed):
                 cases[body.case_id] = change.case

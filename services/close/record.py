@@ -25,7 +25,6 @@ async def opened(connection: db.Connection, cases: Sequence[Case]) -> None:
     """Store cases that another service opened; it has told everybody of them already."""
     await store.write(connection, cases)
     await store.add_events(connection, [store.Entry("opened", case.event) for case in cases])
-    await store.add_scores(connection, [(case.id, case.event.score) for case in cases])
     await timers.schedule(connection, (timer for case in cases for timer in _timers(case)))
 
 

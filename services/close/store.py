@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from services.close.model import Case, OpenCount
+from services.close.model import Case, EventType, OpenCount
 from shared import db, sql
 from shared.contracts.base import Message
 from shared.contracts.cases import CaseEvent, CaseScore, CaseState, Clock
@@ -20,7 +20,7 @@ QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 class Entry:
     """One line of a case's history."""
 
-    type: str
+    type: EventType
     event: CaseEvent
 
 

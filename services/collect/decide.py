@@ -77,9 +77,7 @@ def other_score(response: Response, score: int, now: datetime) -> Change:
     return replace(changed, final_at=now + FINAL_AFTER)
 
 
-def more(
-    response: Response, comment: str | None, contact_wanted: bool, now: datetime
-) -> Change:
+def more(response: Response, comment: str | None, contact_wanted: bool, now: datetime) -> Change:
     """Take the second page: it makes the answer final, or amends one that is final already."""
     changed = _changed(
         response, replace(response, comment=comment, contact_wanted=contact_wanted), now

@@ -9,4 +9,4 @@ class Settings(settings.Settings):
     """`link_keys` sign the links of the survey pages: the first signs, all are accepted."""
 
     http_port: int = 8083
-    link_keys: tuple[str, ...]
+    link_keys: settings.Keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,19 @@ QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 FINAL = "final"
 """Timer: an answer becomes final; its ref is the response id."""
 
-_INVITATION = (
-    "invitation_id state touchpoint survey customer_id channel language occurred_at expires_at at"
-    " correlation attribution attributes"
-).split()
-_RESPONSE = (
-    "response_id invitation_id touchpoint survey metric customer_id score band comment"
-    " contact_wanted language channel origin received_at changed_at completed_at revision"
-    " correlation attribution attributes"
-).split()
+# The queries take their arrays in the order of these fields.
+_INVITATION = tuple(field.name for field in fields(Invitation))
+_RESPONSE = tuple(field.name for field in fields(Response))
 _CHANGED = (
-    "response_id score band comment contact_wanted changed_at completed_at revision"
-).split()
+    "response_id",
+    "score",
+    "band",
+    "comment",
+    "contact_wanted",
+    "changed_at",
+    "completed_at",
+    "revision",
+)
 
 
 def _value(row: object, column: str) -> Any:
@@ -171,8 +173,11 @@ async def _say(connection: db.Connection, changes: Sequence[Change], now: dateti
     )
     await timers.schedule(
         connection,
-        [timers.Timer(FINAL, each.response.response_id, each.final_at)
-         for each in changes if each.final_at],
+        [
+            timers.Timer(FINAL, each.response.response_id, each.final_at)
+            for each in changes
+            if each.final_at
+        ],
     )
     finished = [each.response for each in changes if "completed" in each.happenings]
     await timers.cancel(connection, FINAL, [each.response_id for each in finished])

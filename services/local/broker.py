@@ -4,7 +4,8 @@ Chosen by trial: its groups expire a killed member, an idle consumer costs next 
 is a program of its own on Linux and macOS. What it lacks: idempotent producers (switch
 `enable_idempotence` off; consumers drop repeats by event id), DescribeGroups, and transactions.
 Its wait for new records is coarse: a consumer that asks with `fetch_max_wait_ms=100` sees them
-within some 40 ms, with the default of 500 within 250.
+within some 40 ms, with the default of 500 within 250. A group forms half a session timeout after
+its first member asked, so a killed member is replaced within twice the session timeout.
 """
 
 from __future__ import annotations

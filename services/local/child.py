@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from services.local.leash import leashed
@@ -69,6 +69,7 @@ class Child:
         *,
         on_parent_death: signal.Signals,
         user: str | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.what = what
         self.log = log
@@ -80,6 +81,7 @@ class Child:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=environ,
             )
 
     @property

@@ -135,7 +135,8 @@ class Journal:
             if self._task is not None:
                 await self._task
         finally:
-            await self._consumer.stop()
+            # With the broker gone, aiokafka's own stop ends in the cancellation of its fetch.
+            await asyncio.gather(self._consumer.stop(), return_exceptions=True)
             await self._admin.close()
 
     async def _follow(self) -> None:

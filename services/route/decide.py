@@ -1,4 +1,4 @@
-"""Who owns a low score, whether it opens or joins a case, and when a failed alert is tried again."""
+"""Who owns a low score, whether it opens or joins a case, when a failed alert is tried again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any
 
 from services.route import policy
 from services.route.model import (
@@ -25,7 +25,6 @@ from services.route.model import (
     NoticeScore,
     Opened,
     Outcome,
-    Priority,
     Refused,
     Unaffected,
 )
@@ -44,9 +43,7 @@ def assign(response: Response, root: Route) -> Assigned:
     A route with `continue` hands its team and priority on to its later siblings, and is itself
     the match when none of them is.
     """
-    fallback = Assigned(
-        root.team or "", cast(Priority, root.priority or "normal"), ("root",), "no_rule_matched"
-    )
+    fallback = Assigned(root.team or "", root.priority or "normal", ("root",), "no_rule_matched")
     try:
         inputs = RESPONSE_RULES.bind({"response": _rule_inputs(response)})
         return _descend(root.routes, fallback, inputs, "")

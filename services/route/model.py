@@ -136,7 +136,7 @@ class NoticeDeadline(BaseModel):
 
 
 class Notice(BaseModel):
-    """What an alert says, and the body of the webhook: no contact details, nothing to identify by."""
+    """What an alert says, and the body of the webhook: nothing in it tells who the customer is."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -10,7 +10,7 @@ from services.route.model import Failure, Kind
 PEOPLE = tuple(timedelta(seconds=s) for s in (0, 5, 30, 120, 300))
 SYSTEMS = tuple(timedelta(seconds=s) for s in (0, 5, 300, 1800, 7200, 18000, 36000, 50400))
 SCHEDULES: Mapping[Kind, tuple[timedelta, ...]] = {"email": PEOPLE, "webhook": SYSTEMS}
-"""The wait before each attempt, counted from the one before: people soon or never, systems for days."""
+"""The wait before each attempt, counted from the one before: people soon, systems for days."""
 
 JITTER = 0.2
 RETRIED: frozenset[Failure] = frozenset(
@@ -18,6 +18,6 @@ RETRIED: frozenset[Failure] = frozenset(
 )
 
 COMMENT_IN_RULES = 2000
-"""Longer comments are cut for rules, whose inputs are bounded: a talkative customer has an owner too."""
+"""Longer comments are cut for rules, whose inputs are bounded: who talks much has an owner too."""
 
 COMMENT_IN_ALERT = 300

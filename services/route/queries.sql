@@ -1,29 +1,28 @@
 -- name: cases_move
--- What `close` says, newest version first and last. A case that comes back to life while the customer
--- has another open one stays out of the index: that other one goes on collecting low scores.
+-- What `close` says. A case that comes back to life while the customer has another open one stays
+-- out of the index: that other one goes on collecting low scores.
 insert into cases as known (case_id, customer_id, touchpoint, state, open, version, team, priority,
-                            opened_at, deadlines, routing_path)
+                            opened_at, snapshot)
 select moved.case_id, moved.customer_id, moved.touchpoint, moved.state,
        moved.open and not exists (
            select from cases other
            where other.open and other.customer_id = moved.customer_id
              and other.touchpoint = moved.touchpoint and other.case_id <> moved.case_id),
-       moved.version, moved.team, moved.priority, moved.opened_at, moved.deadlines,
-       array(select jsonb_array_elements_text(moved.routing_path))
+       moved.version, moved.team, moved.priority, moved.opened_at, moved.snapshot
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::integer[], $7::text[],
-            $8::text[], $9::timestamptz[], $10::jsonb[], $11::jsonb[])
+            $8::text[], $9::timestamptz[], $10::jsonb[])
      as moved (case_id, customer_id, touchpoint, state, open, version, team, priority, opened_at,
-               deadlines, routing_path)
+               snapshot)
 on conflict (case_id) do update
 set state = excluded.state, open = excluded.open, version = excluded.version, team = excluded.team,
-    priority = excluded.priority, deadlines = excluded.deadlines
+    priority = excluded.priority, snapshot = excluded.snapshot
 where known.version < excluded.version
 
 -- name: responses_known
 select response_id, case_id from responses where response_id = any($1::text[])
 
 -- name: cases_open
-select case_id, customer_id, touchpoint, state, team, priority, opened_at, deadlines, routing_path
+select case_id, customer_id, touchpoint, state, team, priority, opened_at, snapshot
 from cases
 join unnest($1::text[], $2::text[]) as wanted (customer_id, touchpoint)
      using (customer_id, touchpoint)
@@ -31,13 +30,11 @@ where open
 
 -- name: cases_add
 insert into cases (case_id, customer_id, touchpoint, state, open, version, team, priority, opened_at,
-                   deadlines, routing_path)
-select case_id, customer_id, touchpoint, state, true, 1, team, priority, opened_at, deadlines,
-       array(select jsonb_array_elements_text(routing_path))
+                   snapshot)
+select case_id, customer_id, touchpoint, state, true, 1, team, priority, opened_at, snapshot
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::jsonb[], $9::jsonb[])
-     as opened (case_id, customer_id, touchpoint, state, team, priority, opened_at, deadlines,
-                routing_path)
+            $8::jsonb[])
+     as opened (case_id, customer_id, touchpoint, state, team, priority, opened_at, snapshot)
 
 -- name: responses_add
 insert into responses (response_id, case_id, completed_at)

@@ -15,8 +15,9 @@ QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 CLOSED_STATES = frozenset({"closed", "closed_unconfirmed", "merged", "suppressed", "corrected"})
 
 
-def _plain(deadlines: Sequence[Deadline]) -> list[Any]:
-    return [deadline.model_dump(mode="json") for deadline in deadlines]
+def _snapshot(event: CaseEvent) -> dict[str, Any]:
+    # An object, since the driver takes a list in an array parameter for a dimension of that array.
+    return event.model_dump(mode="json", include={"deadlines", "routing_path"})
 
 
 async def move_cases(connection: db.Connection, events: Iterable[CaseEvent]) -> None:
@@ -46,8 +47,7 @@ async def _move(connection: db.Connection, events: Sequence[CaseEvent]) -> None:
         [event.team for event in events],
         [event.priority for event in events],
         [event.opened_at for event in events],
-        [_plain(event.deadlines) for event in events],
-        [list(event.routing_path) for event in events],
+        [_snapshot(event) for event in events],
     )
 
 
@@ -75,9 +75,12 @@ async def _open_cases(connection: db.Connection, keys: Iterable[CaseKey]) -> dic
 
 def _case(row: db.Row) -> Case:
     fields = dict(row)
-    fields["deadlines"] = tuple(Deadline.model_validate(each) for each in row["deadlines"])
-    fields["routing_path"] = tuple(row["routing_path"])
-    return Case(**fields)
+    snapshot = fields.pop("snapshot")
+    return Case(
+        **fields,
+        deadlines=tuple(Deadline.model_validate(each) for each in snapshot["deadlines"]),
+        routing_path=tuple(snapshot["routing_path"]),
+    )
 
 
 async def add_cases(connection: db.Connection, opened: Sequence[Opened]) -> None:
@@ -92,8 +95,7 @@ async def add_cases(connection: db.Connection, opened: Sequence[Opened]) -> None
         [event.team for event in events],
         [event.priority for event in events],
         [event.opened_at for event in events],
-        [_plain(event.deadlines) for event in events],
-        [list(event.routing_path) for event in events],
+        [_snapshot(event) for event in events],
     )
 
 

@@ -76,6 +76,7 @@ def fetch_jars(folder: Path) -> None:
         run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         if run.returncode != 0:
             raise ChildFailed(f"Maven could not fetch Apache Kafka: {_first_error(run.stdout)}")
+        partial.chmod(0o755)  # a fresh temporary folder is private; a cache is not
         partial.rename(folder)
     except subprocess.TimeoutExpired as error:
         raise ChildFailed("Maven did not fetch Apache Kafka within 600 s") from error

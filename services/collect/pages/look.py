@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-LIGHT = (255, 255, 255)
+LIGHT = (245, 247, 249)
 DARK = (23, 27, 33)
+"""The harder one of page and card in each scheme, as in static/collect.css."""
 READABLE = 4.5
 """Contrast that WCAG 2.2 AA asks of text."""
 
@@ -27,8 +28,7 @@ def contrast(one: Rgb, other: Rgb) -> float:
 
 def _mixed(colour: Rgb, towards: Rgb, share: float) -> Rgb:
     red, green, blue = (
-        round(mine + (theirs - mine) * share)
-        for mine, theirs in zip(colour, towards, strict=True)
+        round(mine + (theirs - mine) * share) for mine, theirs in zip(colour, towards, strict=True)
     )
     return red, green, blue
 
@@ -42,6 +42,14 @@ def readable(colour: Rgb, background: Rgb) -> Rgb:
 
 def _hex(colour: Rgb) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def icon(colour: str) -> str:
+    """Return a small picture for the browser's tab."""
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+        f'<circle cx="8" cy="8" r="7" fill="{colour}"/></svg>'
+    )
 
 
 def stylesheet(colour: str) -> str:

@@ -1,4 +1,4 @@
-"""One Jinja environment for all pages; the language is an argument of each page, never a setting."""
+"""One Jinja environment for all pages; the language is an argument of each, never a setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time, get_datetime_format
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.requests import Request
@@ -31,6 +31,7 @@ HEADERS = {
         "base-uri 'none'; frame-ancestors 'none'"
     ),
 }
+KEPT = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
 RETRY_AFTER = "5"
 
 Reason = Literal[
@@ -95,7 +96,9 @@ class Speech:
     def moment(self, moment: datetime) -> str:
         """Say a time of a day as this language does, with the zone it is in."""
         local = moment.astimezone(ZoneInfo(self.time_zone))
-        return f"{format_datetime(local, 'medium', locale=self.language)} {local:%Z}"
+        both = str(get_datetime_format("long", locale=self.language))
+        time = f"{format_time(local, 'short', locale=self.language)} {local:%Z}"
+        return both.replace("{0}", time).replace("{1}", self.date(moment)).replace("'", "")
 
     def link(self, path: str, **query: str | None) -> str:
         """Return a link that keeps the language the customer asked for."""
@@ -175,8 +178,12 @@ class Renderer:
 
     async def style(self, request: Request) -> Response:
         """Serve the stylesheet: ours, with the brand's colour before it."""
-        headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
-        return Response(self._css(), media_type="text/css", headers=headers)
+        return Response(self._css(), media_type="text/css", headers=KEPT)
+
+    async def icon(self, request: Request) -> Response:
+        """Serve the picture for the browser's tab."""
+        picture = look.icon(self._policy().brand.color)
+        return Response(picture, media_type="image/svg+xml", headers=KEPT)
 
     def _css(self) -> str:
         return look.stylesheet(self._policy().brand.color) + self._style

@@ -1,5 +1,6 @@
 -- What `route` knows of cases, the responses it has routed, and the alerts it owes.
 
+-- snapshot holds the deadlines and the routing path.
 create table cases (
     case_id      text        primary key,
     customer_id  text        not null,
@@ -10,8 +11,7 @@ create table cases (
     team         text        not null,
     priority     text        not null,
     opened_at    timestamptz not null,
-    deadlines    jsonb       not null,
-    routing_path text[]      not null,
+    snapshot     jsonb       not null,
     routed_at    timestamptz
 );
 -- However many routers run: a customer has one open case per touchpoint.

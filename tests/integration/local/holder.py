@@ -1,4 +1,4 @@
-"""A process that holds both embedded stores and waits to be killed: prints their ids, then sleeps."""
+"""A process that holds both embedded stores, prints their ids and waits to be killed."""
 
 from __future__ import annotations
 

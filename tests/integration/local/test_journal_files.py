@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,9 @@ def line(partition: int, value: str) -> journal.Line:
 def stored(folder: Path, records: list[journal.Line], offset: int) -> None:
     kept = journal.Kept(topics={"cases": 2}, offsets={"close": {P0: offset}})
     for record in records:
-        kept.records.setdefault(
-            TopicPartition("cases", record["partition"]), journal.deque()
-        ).append(record)
+        kept.records.setdefault(TopicPartition("cases", record["partition"]), deque()).append(
+            record
+        )
     journal.write(folder, kept)
 
 

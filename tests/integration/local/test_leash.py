@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,8 +18,14 @@ from tests.support.wait import eventually
 GUARD = """
 import signal, sys
 from services.local import leash
-leash._guard([sys.executable, '-c', 'import os,time; print(os.getpid(), flush=True); time.sleep(60)'],
-             int(sys.argv[1]), signal.SIGKILL)
+program = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'
+leash._guard([sys.executable, '-c', program], int(sys.argv[1]), signal.SIGKILL)
+"""
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('deaf', flush=True)
+time.sleep(60)
 """
 PARENT = """
 import os, subprocess, sys
@@ -36,32 +43,31 @@ def alive(pid: int) -> bool:
 
 
 async def test_broker_and_postgres_end_when_their_holder_is_killed(tmp_path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.local.holder", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
+    holder = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.integration.local.holder", str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
     )
     assert holder.stdout is not None
-    pids = [int(word) for word in holder.stdout.readline().split()]
+    pids = [int(word) for word in (await holder.stdout.readline()).split()]
     assert len(pids) == 2
     assert all(map(alive, pids))
 
     holder.kill()
-    holder.wait()
+    await holder.wait()
 
     await eventually(lambda: not any(map(alive, pids)), within=10)
 
 
 async def test_a_guard_ends_its_program_where_the_kernel_would_not() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, GUARD], stdout=subprocess.PIPE, text=True
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARENT, GUARD), stdout=asyncio.subprocess.PIPE
     )
     assert parent.stdout is not None
-    program = int(parent.stdout.readline())
+    program = int(await parent.stdout.readline())
     assert alive(program)
 
     parent.kill()
-    parent.wait()
+    await parent.wait()
 
     await eventually(lambda: not alive(program), within=5)
 
@@ -77,9 +83,8 @@ async def test_a_child_is_out_of_reach_of_the_terminal(tmp_path: Path) -> None:
 
 
 async def test_a_child_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
-    deaf = "import signal,time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     log = tmp_path / "log"
-    child = Child("deaf", [sys.executable, "-c", deaf], log, on_parent_death=signal.SIGKILL)
+    child = Child("deaf", [sys.executable, "-c", DEAF], log, on_parent_death=signal.SIGKILL)
     await eventually(lambda: "deaf" in log.read_text(), within=5)
 
     await child.stop(signal.SIGTERM, 0.3)

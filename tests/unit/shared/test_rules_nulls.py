@@ -1,4 +1,4 @@
-"""Nulls in rules cost Python's own None nothing: a library that forgets to count them would end us."""
+"""Nulls in rules are counted: a library that forgets to would end the process in time."""
 
 from __future__ import annotations
 

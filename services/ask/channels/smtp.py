@@ -1,0 +1,151 @@
+"""SMTP over one connection that is kept, with an exact word for what became of each mail."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP as LINES
+from email.policy import SMTPUTF8
+from typing import Any, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+CONNECT = 10.0
+ENVELOPE = 10.0
+DATA = 20.0
+"""Seconds; together less than the minute after which a loop counts as dead."""
+
+AWAY = (aiosmtplib.SMTPException, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The server took the mail over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The server did not take it, and may do so later."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """It will never be taken; `reason` is one of metrics.FAILURES."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The connection broke while the mail was handed over: it may or may not have been taken."""
+
+    detail: str
+
+
+Outcome: TypeAlias = Accepted | Deferred | Rejected | Ambiguous
+
+
+class Mailer:
+    """Sends one mail at a time. `url` is smtp://, smtp+starttls:// or smtps://."""
+
+    def __init__(self, url: str, sender: str) -> None:
+        self._sender = sender
+        self._options = _options(url, sender)
+        self._client: aiosmtplib.SMTP | None = None
+
+    async def send(self, message: EmailMessage, recipient: str) -> Outcome:
+        """Hand over a mail; raises nothing that SMTP may do."""
+        try:
+            async with asyncio.timeout(CONNECT):
+                client = await self._connected()
+        except AWAY as error:
+            await self.close()
+            return Deferred(_said(error))
+        refused = await self._address(client, recipient)
+        return refused or await self._hand_over(client, message, recipient)
+
+    async def close(self) -> None:
+        """Leave; what the server says to that does not matter."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            async with asyncio.timeout(1.0):
+                await client.quit()
+        except AWAY:
+            client.close()
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._client is not None:
+            # A server that left while we were idle shows here, before there is anything to lose.
+            try:
+                await self._client.rset()
+            except AWAY:
+                await self.close()
+        if self._client is None:
+            client = aiosmtplib.SMTP(**self._options)
+            await client.connect()
+            self._client = client
+        return self._client
+
+    async def _address(self, client: aiosmtplib.SMTP, recipient: str) -> Deferred | Rejected | None:
+        international: dict[str, Any] = {"options": ["SMTPUTF8"], "encoding": "utf-8"}
+        how = {} if recipient.isascii() else international
+        try:
+            async with asyncio.timeout(ENVELOPE):
+                await client.mail(self._sender, **how)
+                await client.rcpt(recipient, encoding=how.get("encoding", "ascii"))
+        except aiosmtplib.SMTPRecipientRefused as error:
+            return _refused(error, "address_refused")
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error, "mail_refused")
+        except AWAY as error:
+            await self.close()
+            return Deferred(_said(error))
+        return None
+
+    async def _hand_over(
+        self, client: aiosmtplib.SMTP, message: EmailMessage, recipient: str
+    ) -> Outcome:
+        policy = LINES if recipient.isascii() else SMTPUTF8
+        try:
+            async with asyncio.timeout(DATA):
+                await client.data(message.as_bytes(policy=policy))
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error, "mail_refused")
+        except AWAY as error:
+            await self.close()
+            return Ambiguous(_said(error))
+        return Accepted()
+
+
+def _options(url: str, sender: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    tls = parts.scheme == "smtps"
+    return {
+        "hostname": parts.hostname,
+        "port": parts.port or (465 if tls else 587 if parts.scheme == "smtp+starttls" else 25),
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "use_tls": tls,
+        "start_tls": parts.scheme == "smtp+starttls",
+        # Finding out the machine's own name may ask the network, and block the loop meanwhile.
+        "local_hostname": sender.rpartition("@")[2],
+        "timeout": CONNECT,
+    }
+
+
+def _refused(error: aiosmtplib.SMTPResponseException, reason: str) -> Deferred | Rejected:
+    if error.code >= 500:
+        return Rejected(reason, f"{error.code}")
+    return Deferred(f"{error.code}")
+
+
+def _said(error: BaseException) -> str:
+    # Only the kind: what servers say may hold the address.
+    return type(error).__name__

@@ -1,0 +1,72 @@
+"""Every metric of `ask`: business counters live in tallies, one histogram in memory."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from services.ask.policy import SENDS
+from shared.catalog.catalog import Catalog
+from shared.contracts.asks import Outcome, Silence
+from shared.metrics import PREFIX, TallyMetric
+
+FAILURES = (
+    "stale_event",
+    "no_consent",
+    "no_address",
+    "not_eligible",
+    "address_refused",
+    "mail_refused",
+    "unknown",
+)
+"""Why an ask did not reach its customer; `unknown` is one that may have."""
+
+
+def tallies(catalog: Catalog) -> list[TallyMetric]:
+    """Declare the counters; the touchpoints of the catalog show as 0 from the start."""
+    names = tuple(each.touchpoint for each in catalog.touchpoints)
+    return [
+        TallyMetric(
+            "decisions",
+            "Decisions about matched signals.",
+            ("touchpoint", "decision"),
+            tuple(product(names, get_args(Outcome))),
+        ),
+        TallyMetric(
+            "silences",
+            "Decisions not to ask, by reason.",
+            ("touchpoint", "reason"),
+            tuple(product(names, get_args(Silence))),
+        ),
+        TallyMetric(
+            "invitations",
+            "Asks that the channel accepted.",
+            ("touchpoint", "channel"),
+            tuple(product(names, SENDS)),
+        ),
+        TallyMetric(
+            "invitation_failures",
+            "Asks that did not go out, or of which nobody knows (reason unknown).",
+            ("channel", "reason"),
+            tuple(product(SENDS, FAILURES)),
+        ),
+        TallyMetric(
+            "rule_errors",
+            "Conditions of touchpoints that could not be evaluated.",
+            ("touchpoint",),
+            tuple((name,) for name in names),
+        ),
+    ]
+
+
+def decision_delay(registry: CollectorRegistry) -> Histogram:
+    """Return the histogram of how late decisions are."""
+    return Histogram(
+        PREFIX + "event_decision_delay_seconds",
+        "From the moment a decision was due (the event's own time plus delay) to the decision.",
+        ("source",),
+        buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400),
+        registry=registry,
+    )

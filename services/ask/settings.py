@@ -1,0 +1,21 @@
+"""Where the parts are that `ask` needs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared import settings
+
+
+class Settings(settings.Settings):
+    """`smtp_url` is smtp://, smtp+starttls:// or smtps://, with user:password@ where needed."""
+
+    http_port: int = Field(default=8082, ge=0, le=65535)
+    smtp_url: settings.SmtpUrl
+    mail_from: Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", max_length=254)] = (
+        "feedback@localhost"
+    )
+    link_keys: settings.Keys
+    pii_keys: settings.Keys

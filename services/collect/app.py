@@ -1,0 +1,73 @@
+"""What `collect` is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from starlette.routing import Route
+
+from services.collect import metrics, store, sweep
+from services.collect.handlers import Handlers
+from services.collect.http import Api
+from services.collect.pages.render import Renderer
+from services.collect.pages.stop import StopPages
+from services.collect.pages.survey import SurveyPages
+from services.collect.policy import Policy
+from services.collect.settings import Settings
+from shared import topics
+from shared.catalog.catalog import Catalog
+from shared.catalog.watch import CatalogHolder
+from shared.clock import Clock
+from shared.links import Links
+from shared.pulse import Pulse
+from shared.runtime import Runtime
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOOK_AROUND = 5.0
+
+
+def policy_of(catalog: Catalog) -> Policy:
+    """Take from the catalog what answers are judged by."""
+    return Policy(
+        touchpoints={each.touchpoint: each for each in catalog.touchpoints},
+        surveys={each.survey: each for each in catalog.surveys},
+        brand=catalog.policy.brand,
+        time_zone=catalog.policy.time_zone,
+    )
+
+
+def build(settings: Settings, clock: Clock) -> Runtime:
+    """Compose the service."""
+    holder = CatalogHolder(settings.catalog)
+
+    def policy() -> Policy:
+        return policy_of(holder.current)
+
+    async def watch(pulse: Pulse) -> None:
+        while True:
+            pulse.beat()
+            await asyncio.to_thread(holder.reload)
+            await asyncio.sleep(LOOK_AROUND)
+
+    runtime = Runtime("collect", settings, clock, MIGRATIONS)
+    handlers = Handlers(policy)
+    links = Links(settings.link_keys)
+    renderer = Renderer(policy)
+    database = runtime.database
+    runtime.consume(
+        [topics.INVITATIONS, topics.ANSWERS], parse=handlers.parse, handle=handlers.handle
+    )
+    runtime.timers({store.FINAL: sweep.finish})
+    runtime.routes(
+        [
+            *SurveyPages(database, clock, links, policy, renderer).routes(),
+            *StopPages(database, clock, links, renderer).routes(),
+            *Api(database, clock, settings, policy).routes(),
+            Route("/static/collect.css", renderer.style),
+            Route("/static/icon.svg", renderer.icon),
+        ]
+    )
+    runtime.tallies(metrics.tallies(policy()))
+    runtime.worker("catalog", watch)
+    return runtime

@@ -1,0 +1,68 @@
+"""The composition root: the only file that puts the parts of this service together."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from starlette.routing import Route
+
+from services.console import handlers, http
+from services.console.live import Live
+from services.console.outbound import Close
+from services.console.pages import Pages
+from services.console.settings import Settings
+from shared import topics
+from shared.catalog import CatalogHolder
+from shared.clock import Clock
+from shared.consume import own_messages
+from shared.links import Links
+from shared.pulse import Pulse
+from shared.runtime import Runtime
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOOK_AGAIN = 5.0
+TOPICS = (topics.CASES, topics.ALERTS, topics.DECISIONS, topics.INVITATIONS, topics.RESPONSES)
+
+
+def build(settings: Settings, clock: Clock) -> Runtime:
+    """Return the service, ready to run."""
+    catalog = CatalogHolder(settings.catalog)
+    runtime = Runtime("console", settings, clock, MIGRATIONS)
+
+    async def follow_catalog(pulse: Pulse) -> None:
+        while True:
+            pulse.beat()
+            await asyncio.sleep(LOOK_AGAIN)
+            await asyncio.to_thread(catalog.reload)
+
+    pages = Pages(
+        runtime.database,
+        clock,
+        Close(settings.close_url, settings.api_token),
+        Links(settings.link_keys),
+        lambda: ZoneInfo(catalog.current.policy.time_zone),
+        secure=settings.console_url.startswith("https:"),
+    )
+    live = Live(runtime.wake)
+    runtime.consume(TOPICS, parse=own_messages, handle=handlers.handle)
+    runtime.worker("live", live.run)
+    runtime.worker("catalog", follow_catalog)
+    runtime.routes(routes(pages, live, http.Summary(runtime.database, clock)))
+    return runtime
+
+
+def routes(pages: Pages, live: Live, summary: http.Summary) -> list[Route]:
+    """Return what is served, pages first."""
+    return [
+        Route("/", pages.inbox),
+        Route("/cases/{case_id}", pages.case),
+        Route("/cases/{case_id}/{step}", pages.act, methods=["POST"]),
+        Route("/customers/{customer_id:path}", pages.customer),
+        Route("/you", pages.name, methods=["POST"]),
+        Route("/live", live.stream),
+        Route("/v1/summary", summary.get),
+        Route("/static/console.css", http.stylesheet),
+        Route("/static/live.js", http.script),
+    ]

@@ -1,0 +1,81 @@
+"""Acting on a case: the only way is the HTTP interface of `close`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from pydantic import ValidationError
+from yarl import URL
+
+from shared.contracts.cases import CaseEvent
+
+TIMEOUT = aiohttp.ClientTimeout(total=8, connect=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is done; this is the case now."""
+
+    case: CaseEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Somebody else was faster, or the step is not possible now."""
+
+    outdated: bool
+    assignee: str | None
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was sent makes no sense to `close`."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """No answer that can be relied on: the same request may be sent again."""
+
+
+Outcome = Done | Conflict | Refused | Away
+
+
+class Close:
+    """The service `close`, as this one calls it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = URL(url)
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def act(self, case_id: str, action: str, body: Mapping[str, Any], key: str) -> Outcome:
+        """Do something to a case; the same key does it once, however often it is sent."""
+        url = self._url / "v1" / "cases" / case_id / action
+        headers = {**self._headers, "Idempotency-Key": key}
+        # People's clicks are rare, so a session for each costs nothing and leaks nothing.
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session,
+                session.post(url, json=body, allow_redirects=False) as response,
+            ):
+                return _read(response.status, json.loads(await response.text()))
+        except (aiohttp.ClientError, TimeoutError, ValueError, ValidationError):
+            return Away()
+
+
+def _read(status: int, answer: Any) -> Outcome:
+    if status == HTTPStatus.OK:
+        return Done(CaseEvent.model_validate(answer["case"]))
+    if status == HTTPStatus.CONFLICT:
+        outdated = answer.get("reason") == "outdated_version"
+        return Conflict(outdated, answer.get("assignee"), answer.get("state"))
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_REQUEST):
+        return Refused(str(answer.get("detail") or answer.get("title", "")))
+    return Away()

@@ -1,0 +1,125 @@
+"""One Jinja environment for all pages; language, zone and time come with each page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_time
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+
+from services.console import words
+from services.console.model import Moment, Standing
+from shared.catalog import SCALES
+from shared.contracts.cases import CaseScore, Deadline
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How one page speaks: its language, its time zone, and when it was made."""
+
+    language: str
+    translations: NullTranslations
+    zone: ZoneInfo
+    now: datetime
+
+    def say(self, words: Mapping[Any, str], word: Any) -> str:
+        """Translate a word of the contracts; one that is new here stands as it is."""
+        known = words.get(word)
+        if known is None:
+            return str(word[-1] if isinstance(word, tuple) else word)
+        return self.translations.gettext(known)
+
+    def state(self, state: str) -> str:
+        return self.say(words.STATES, state)
+
+    def clock(self, clock: str) -> str:
+        return self.say(words.CLOCKS, clock)
+
+    def stopped(self, clock: str) -> str:
+        return self.say(words.STOPPED, clock)
+
+    def kind(self, moment: Moment) -> str:
+        return self.say(words.KINDS, moment.kind)
+
+    def title(self, moment: Moment) -> str:
+        return self.say(words.TITLES, (moment.kind, moment.title))
+
+    def how(self, how: str) -> str:
+        return self.say(words.HOW, how)
+
+    def metric(self, metric: str) -> str:
+        return self.say(words.METRICS, metric)
+
+    def score(self, score: CaseScore) -> str:
+        """Return what the score means beside its number: how far the scale goes, and whither."""
+        scale = SCALES[score.metric]
+        gettext = self.translations.gettext
+        if score.metric == "ces":
+            return gettext("of %(top)s, %(top)s is hardest") % {"top": scale.maximum}
+        return gettext("of %(top)s") % {"top": scale.maximum}
+
+    def pill(self, standing: Standing) -> str:
+        """Say how much time is left, or how late it is."""
+        span = self.span(abs(standing.left))
+        gettext = self.translations.gettext
+        return gettext("%(span)s late" if standing.late else "%(span)s left") % {"span": span}
+
+    def span(self, span: timedelta) -> str:
+        """Say a length of time in its two greatest units."""
+        minutes = int(span.total_seconds()) // 60
+        days, hours = minutes // 1440, minutes % 1440 // 60
+        gettext = self.translations.gettext
+        if days:
+            return gettext("%(days)s d %(hours)s h") % {"days": days, "hours": hours}
+        if hours:
+            return gettext("%(hours)s h %(minutes)s min") % {
+                "hours": hours,
+                "minutes": minutes % 60,
+            }
+        return gettext("%(minutes)s min") % {"minutes": minutes}
+
+    def target(self, deadline: Deadline) -> str:
+        """Say how long a clock was allowed to run."""
+        return self.span(timedelta(seconds=deadline.target_seconds))
+
+    def wall(self, at: datetime) -> str:
+        """Say when something is by the clock on the wall; the day only when it is not today."""
+        local = at.astimezone(self.zone)
+        if local.date() == self.now.astimezone(self.zone).date():
+            return str(format_time(local, "HH:mm", locale=self.language))
+        pattern = "M月d日 HH:mm" if self.language == "zh" else "d MMM, HH:mm"
+        return str(format_datetime(local, pattern, locale=self.language))
+
+
+@pass_context
+def _gettext(context: Context, message: str) -> str:
+    return str(context["speech"].translations.gettext(message))
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, count: int) -> str:
+    return str(context["speech"].translations.ngettext(one, many, count))
+
+
+def environment() -> Environment:
+    """Return the templates; a name that is missing is an error, not an empty text."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    install = made.install_gettext_callables  # type: ignore[attr-defined]  # of the extension
+    install(_gettext, _ngettext, newstyle=True)
+    return made

@@ -1,0 +1,159 @@
+"""One machine: `up`, `demo` and `play`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.local import place, play
+from services.local.broker import EmbeddedBroker
+from services.local.child import claim_port
+from services.local.demo import Demo
+from services.local.house import House, prepare
+from services.local.postgres import EmbeddedPostgres
+from services.local.screen import Screen
+from services.local.sinks import Sinks
+from shared import process
+from shared.catalog import Catalog, load
+from shared.clock import SystemClock, monotonic
+from shared.errors import TouchbackError
+from shared.settings import Settings
+
+CATALOG = Path(__file__).parents[2] / "deploy" / "catalog"
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(play.play)
+
+Data = Annotated[
+    Path, typer.Option(resolve_path=True, help="Where data, logs and secrets are kept.")
+]
+CatalogDir = Annotated[Path, typer.Option(resolve_path=True, help="The catalog.")]
+DATA = Path(".touchback")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """All that runs on this machine."""
+
+    house: House
+    settings: Settings
+    secrets: place.Secrets
+    ports: place.Ports
+
+
+@asynccontextmanager
+async def _everything(data: Path, catalog: Path, screen: Screen) -> AsyncIterator[Running]:
+    """Run broker, database and the six services; ends them in the opposite order."""
+    ports, started = place.Ports(), monotonic()
+    known: Catalog = load(catalog)
+    secrets = place.keep_secrets(data, known)
+    for name, port in ports.services.items():
+        claim_port(name, port)
+    async with AsyncExitStack() as stack:
+        screen.say("starting broker and PostgreSQL …", "dim")
+        broker = EmbeddedBroker(data, ports.kafka)
+        postgres = EmbeddedPostgres(data, ports.postgres)
+        _, dsn = await asyncio.gather(
+            stack.enter_async_context(broker), stack.enter_async_context(postgres)
+        )
+        environ = place.environment(ports, secrets, catalog, dsn, idempotence=broker.idempotence)
+        await prepare(environ, sorted(known.sources_by_topic))
+        screen.say("starting the six services …", "dim")
+        house = House(data, ports, _inherited(os.environ) | environ, screen.say)
+        stack.push_async_callback(house.stop)
+        await house.start()
+        screen.say(f"all six services are ready after {monotonic() - started:.1f} s", "green")
+        yield Running(house, Settings.load(environ), secrets, ports)
+
+
+def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """The surroundings without settings meant for others: what runs here is one closed world."""
+    return {name: value for name, value in environ.items() if not name.startswith("TOUCHBACK_")}
+
+
+async def _until_told(*work: Awaitable[None]) -> None:
+    """Do this work until Ctrl-C or SIGTERM; what fails in it ends it all."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, told.set)
+    tasks = [asyncio.ensure_future(each) for each in (*work, told.wait())]
+    try:
+        while not told.is_set():
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            tasks = [task for task in tasks if task not in done]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _addresses(screen: Screen, ports: place.Ports) -> None:
+    screen.say(f"console  http://localhost:{ports.services['console']}/", "bold")
+    screen.say(f"Kafka    127.0.0.1:{ports.kafka}", "dim")
+    for name, port in ports.services.items():
+        screen.say(f"{name:<8} http://localhost:{port}/health/ready  /metrics", "dim")
+
+
+@app.command()
+def up(data: Data = DATA, catalog: CatalogDir = CATALOG) -> None:
+    """Run all six services with an embedded broker and PostgreSQL, until Ctrl-C."""
+
+    async def run(screen: Screen) -> None:
+        async with _everything(data, catalog, screen) as running:
+            _addresses(screen, running.ports)
+            await _until_told(running.house.keep())
+
+    _run(run)
+
+
+@app.command()
+def demo(
+    data: Data = DATA,
+    catalog: CatalogDir = CATALOG,
+    seed: Annotated[int | None, typer.Option(help="The same seed makes the same day.")] = None,
+) -> None:
+    """Run all six, and a generated day of customer life at 60 times its speed."""
+
+    async def run(screen: Screen) -> None:
+        clock, random = SystemClock(), Random(seed)
+        async with _everything(data, catalog, screen) as running:
+            started = f"{int(clock.now().timestamp()):x}"
+            day = Demo(running.settings, screen, clock, started, random)
+            hooks = dict(running.secrets.channels)
+            ports = running.ports
+            async with Sinks(ports.mail, ports.hooks, hooks, day.mail, day.hook):
+                _addresses(screen, ports)
+                try:
+                    await _until_told(running.house.keep(), day.watch(), day.play())
+                finally:
+                    await day.stop()
+
+    _run(run)
+
+
+def _run(work: Callable[[Screen], Awaitable[None]]) -> None:
+    async def main() -> None:
+        with Screen(Console()) as screen:
+            await work(screen)
+            screen.say("stopped; data are kept", "dim")
+
+    try:
+        asyncio.run(main())
+    except TouchbackError as error:
+        raise process.fail(error) from None
+
+
+if __name__ == "__main__":
+    app()

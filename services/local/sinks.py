@@ -1,0 +1,80 @@
+"""Where the demo's mails and webhooks arrive: a real SMTP server and a real HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from types import TracebackType
+from typing import Any, Self, cast
+
+from aiohttp import web
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from services.local.child import HOST
+
+OnMail = Callable[[str, EmailMessage], Awaitable[None]]
+OnHook = Callable[[str, dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inbox:
+    on_mail: OnMail
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = cast("bytes", envelope.original_content)
+        message = email.message_from_bytes(content, policy=email.policy.default)
+        for recipient in envelope.rcpt_tos:
+            await self.on_mail(recipient, message)
+        return "250 OK"
+
+
+class Sinks:
+    """`async with Sinks(...)`: both servers, on loopback.
+
+    A webhook is accepted only when its signature is right: the secrets are by the last part of
+    the path, which is the team's name.
+    """
+
+    def __init__(
+        self, mail: int, hooks: int, secrets: dict[str, str], on_mail: OnMail, on_hook: OnHook
+    ) -> None:
+        self._ports = (mail, hooks)
+        self._secrets = secrets
+        self._inbox = _Inbox(on_mail)
+        self._on_hook = on_hook
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._smtp = await loop.create_server(
+            lambda: SMTP(self._inbox, enable_SMTPUTF8=True), HOST, self._ports[0]
+        )
+        app = web.Application()
+        app.router.add_post("/hooks/{team}", self._hook)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, HOST, self._ports[1]).start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._smtp.close()
+        await self._runner.cleanup()
+
+    async def _hook(self, request: web.Request) -> web.Response:
+        team = request.match_info["team"]
+        raw = await request.read()
+        try:
+            body = Webhook(self._secrets[team]).verify(raw, dict(request.headers))
+        except (KeyError, WebhookVerificationError):
+            return web.Response(status=401, text="the signature is not right")
+        await self._on_hook(team, cast("dict[str, Any]", body))
+        return web.Response(status=204)

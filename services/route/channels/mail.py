@@ -1,0 +1,155 @@
+"""Alerts to people: a short mail that says who must do what until when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import parseaddr
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+import aiosmtplib
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from services.route import decide
+from services.route.model import Accepted, Letter, Notice, Refused, Result
+
+TIMEOUT = 10.0
+CONNECTIONS = 8
+IDLE = 20.0
+"""Seconds an open connection is kept for the next mail: below what mail servers allow."""
+
+_ITSELF = (
+    aiosmtplib.SMTPAuthenticationError,
+    aiosmtplib.SMTPConnectResponseError,
+    aiosmtplib.SMTPHeloError,
+)
+"""The mail server refuses us, not the mail: whatever its code, an operator can put that right."""
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class MailSender:
+    """Sends alerts through one mail server, over connections that are used again."""
+
+    def __init__(self, url: str, sender: str, monotonic: Callable[[], float]) -> None:
+        self._url = urlsplit(url)
+        self._sender = sender
+        self._domain = parseaddr(sender)[1].rpartition("@")[2]
+        self._monotonic = monotonic
+        self._free = asyncio.Semaphore(CONNECTIONS)
+        self._idle: list[tuple[float, aiosmtplib.SMTP]] = []
+
+    async def send(self, letter: Letter, now: datetime) -> Result:
+        """Send once to the channel's address."""
+        message = compose(letter, now, self._sender, self._domain)
+        try:
+            async with self._free:
+                await self._send(message)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            return Refused(decide.judge_smtp(error.recipients[0].code))
+        except _ITSELF:
+            return Refused("smtp_temporary")
+        except aiosmtplib.SMTPResponseException as error:
+            return Refused(decide.judge_smtp(error.code))
+        except (aiosmtplib.SMTPTimeoutError, TimeoutError):
+            return Refused("timeout")
+        except (aiosmtplib.SMTPException, OSError):
+            return Refused("network")
+        return Accepted()
+
+    async def close(self) -> None:
+        """Close connections that wait for a next mail."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    async def _send(self, message: EmailMessage) -> None:
+        client = self._kept() or await self._connected()
+        try:
+            await client.send_message(message)
+        except BaseException:
+            # Perhaps half a conversation: nothing more can be said over this connection.
+            client.close()
+            raise
+        self._idle.append((self._monotonic(), client))
+
+    def _kept(self) -> aiosmtplib.SMTP | None:
+        while self._idle:
+            since, client = self._idle.pop()
+            if client.is_connected and self._monotonic() - since < IDLE:
+                return client
+            client.close()
+        return None
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        secure = self._url.scheme == "smtps"
+        client = aiosmtplib.SMTP(
+            hostname=self._url.hostname,
+            port=self._url.port or (465 if secure else 587 if "+" in self._url.scheme else 25),
+            username=unquote(self._url.username) if self._url.username else None,
+            password=unquote(self._url.password) if self._url.password else None,
+            use_tls=secure,
+            start_tls=self._url.scheme == "smtp+starttls",
+            # A fixed name: looking one up would ask the network's name service, and block.
+            local_hostname=self._domain,
+            timeout=TIMEOUT,
+        )
+        try:
+            await client.connect()
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+
+def subject(notice: Notice, contact_by: str | None) -> str:
+    """Return the subject: what happened, until when to act, which case; never who it was."""
+    parts = [f"{notice.score.metric.upper()} {notice.score.score}", _words(notice.touchpoint)]
+    if contact_by:
+        parts.append(f"contact by {contact_by}")
+    return " · ".join([*parts, f"case {notice.case_id[:6]}"])
+
+
+def local_time(moment: datetime, now: datetime, zone: str) -> str:
+    """Return the time on the team's own clock, with the day unless it is today."""
+    there, today = moment.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
+    if there.date() == today.date():
+        return f"{there:%H:%M}"
+    return f"{there.day} {there:%b %H:%M}"
+
+
+def compose(letter: Letter, now: datetime, sender: str, domain: str) -> EmailMessage:
+    """Write the mail; its Message-ID is the alert's, so that repeats are known as such."""
+    notice, team = letter.notice, letter.team
+    due = {d.clock: local_time(d.due_at, now, team.time_zone) for d in notice.deadlines}
+    about = {
+        "notice": notice,
+        "title": f"{notice.score.metric.upper()} {notice.score.score}",
+        "touchpoint": _words(notice.touchpoint),
+        "team": team.name,
+        "zone": team.time_zone,
+        "due": due,
+    }
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = letter.channel.address
+    message["Subject"] = subject(notice, due.get("contact"))
+    message["Date"] = now
+    message["Message-ID"] = f"<{letter.delivery.alert_id}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(_TEMPLATES.get_template("alert.txt").render(about))
+    message.add_alternative(_TEMPLATES.get_template("alert.html").render(about), subtype="html")
+    return message
+
+
+def _words(name: str) -> str:
+    return name.replace("-", " ").capitalize()

@@ -1,0 +1,326 @@
+"""Signals in a real database: each match decided once, whatever is repeated or comes together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from services.ask import metrics, store
+from services.ask.app import MIGRATIONS
+from services.ask.handlers import DECIDE, Desk
+from services.ask.http import Api
+from shared import db, migrate, tallies, web
+from shared.consume import Item
+from shared.contracts.asks import Decision, Invitation
+from shared.contracts.envelope import Event, decode
+from shared.contracts.signals import Profile, Signal
+from shared.links import Links
+from shared.pulse import Pulse
+from shared.timers import Sweep
+from shared.wake import Wake
+from tests.support.clock import START, ManualClock
+from tests.support.wait import eventually
+from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, hours
+
+KEYS = ("k" * 32,)
+
+
+@pytest.fixture
+async def ask(database: str) -> AsyncIterator[db.Database]:
+    await migrate.apply(database, "ask", MIGRATIONS)
+    pool = db.Database(database, "ask")
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+def a_desk(files: Mapping[str, str] | None = None) -> Desk:
+    """A desk over the test catalog."""
+    catalog = a_catalog(files)
+    delays = metrics.decision_delay(CollectorRegistry())
+    return Desk(lambda: catalog, Links(KEYS), "http://feedback.example", delays)
+
+
+async def hear(
+    ask: db.Database, *bodies: Signal | Profile, now: datetime = START, desk: Desk | None = None
+) -> None:
+    """Handle one batch, past the inbox: as if it had been pruned."""
+    async with ask.transaction() as connection:
+        await (desk or a_desk()).hear(connection, items(*bodies), now)
+
+
+def items(*bodies: Signal | Profile) -> list[Item[Event]]:
+    """Messages as the consumer gives them."""
+    events = [an_event(body) for body in bodies]
+    return [Item(event.source, event.id, event) for event in events]
+
+
+async def sweep(ask: db.Database, clock: ManualClock, desk: Desk | None = None) -> None:
+    """Run all timers that are due."""
+    handlers = {DECIDE: (desk or a_desk()).reconsider}
+    await Sweep(ask, clock, Wake(ask), handlers, Pulse("timers", lambda: 0.0)).step()
+
+
+async def decisions(ask: db.Database, customer: str = "c1") -> dict[str, str]:
+    """Each decision about a customer in one word, by event and touchpoint."""
+    async with ask.connection() as connection:
+        found = await store.decisions_of(connection, customer, None, 1000)
+    words = {f"{d.source_event_id}/{d.touchpoint}": d.silence or d.outcome for d in found}
+    assert len(words) == len(found)
+    return words
+
+
+async def published(ask: db.Database) -> list[tuple[str, Decision | Invitation]]:
+    """What waits in the outbox, decoded as a reader would."""
+    async with ask.connection() as connection:
+        rows = await connection.fetch("select * from outbox order by position")
+    found = []
+    for row in rows:
+        pairs = zip(row["header_names"], row["header_values"], strict=True)
+        event = decode({name: value.decode() for name, value in pairs}, row["payload"])
+        assert event is not None
+        assert isinstance(event.body, Decision | Invitation)
+        found.append((event.type, event.body))
+    return found
+
+
+async def count(ask: db.Database, table: str) -> int:
+    """How many rows a table has."""
+    async with ask.connection() as connection:
+        return int(await connection.fetchval(f"select count(*) from {table}"))  # noqa: S608  (a table of ours)
+
+
+async def test_a_match_is_asked_and_all_of_it_is_published(ask: db.Database) -> None:
+    await hear(ask, a_signal(correlation="o1", box="big"), a_profile("token", locale="zh-CN"))
+    (first, decision), (second, invitation) = await published(ask)
+    assert (first, second) == ("touchback.decision.v1", "touchback.invitation.scheduled.v1")
+    assert isinstance(decision, Decision)
+    assert isinstance(invitation, Invitation)
+    assert (decision.outcome, decision.attribution.team) == ("ask", "parcels")
+    assert decision.invitation_id == invitation.invitation_id
+    assert invitation.decision_id == decision.decision_id
+    assert (invitation.language, invitation.correlation) == ("zh", "o1")
+    assert invitation.attributes == {"box": "big"}
+    token = invitation.survey_url.removeprefix("http://feedback.example/s/")
+    assert Links(KEYS).read("survey", token) == invitation.invitation_id
+
+
+async def test_replays_change_nothing_also_when_the_inbox_forgot_them(ask: db.Database) -> None:
+    batch = [
+        a_profile("token"),
+        a_signal("e1", correlation="o1"),
+        a_signal("e2", name="order.returned"),
+        a_signal("e1", correlation="o1"),
+    ]
+    await hear(ask, *batch)
+    before, said = await decisions(ask), len(await published(ask))
+    await hear(ask, *batch, now=START + hours(0.5))
+    assert await decisions(ask) == before == {"e1/delivered": "ask"}
+    assert len(await published(ask)) == said
+    assert (await count(ask, "candidates"), await count(ask, "timers")) == (1, 1)
+
+
+async def test_two_signals_of_one_customer_in_one_batch_are_one_ask(ask: db.Database) -> None:
+    await hear(ask, a_profile("token"), a_signal("e1"), a_signal("e2"))
+    assert await decisions(ask) == {"e1/delivered": "ask", "e2/delivered": "cap_person"}
+    assert await count(ask, "invitations") == 1
+
+
+async def test_the_same_order_under_another_event_is_a_duplicate(ask: db.Database) -> None:
+    await hear(ask, a_profile("token"), a_signal("e1", correlation="o1"))
+    await hear(ask, a_signal("e2", correlation="o1"), a_signal("e3", correlation="o2"))
+    assert await decisions(ask) == {
+        "e1/delivered": "ask",
+        "e2/delivered": "duplicate",
+        "e3/delivered": "cap_person",
+    }
+
+
+async def test_two_batches_about_one_customer_at_once_are_one_ask(ask: db.Database) -> None:
+    await hear(ask, *(a_profile("token", customer=f"c{n}") for n in range(20)))
+    crowd = [a_signal(f"{n}", customer=f"c{n}") for n in range(20)]
+    other = [a_signal(f"other-{n}", customer=f"c{n}") for n in reversed(range(20))]
+    await asyncio.gather(hear(ask, *crowd), hear(ask, *other), hear(ask, *crowd))
+    assert (await count(ask, "invitations"), await count(ask, "decisions")) == (20, 40)
+
+
+async def test_decisions_about_one_customer_take_turns(ask: db.Database) -> None:
+    await hear(ask, a_profile("token"), a_signal("old", at=START - timedelta(days=7)))
+    async with ask.transaction() as connection:
+        await a_desk().hear(connection, items(a_signal("e1")), START)
+        second = asyncio.create_task(hear(ask, a_signal("e2")))
+        waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+
+        async def blocked() -> bool:
+            async with ask.connection() as other:
+                return bool(await other.fetchval(waiting)) or second.done()
+
+        await eventually(blocked, within=10)
+    await second
+    found = await decisions(ask)
+    assert (found["e1/delivered"], found["e2/delivered"]) == ("ask", "cap_person")
+
+
+async def test_an_event_of_last_week_mails_nobody(ask: db.Database) -> None:
+    await hear(ask, a_profile("token"), a_signal(at=START - timedelta(days=7)))
+    assert await decisions(ask) == {"e1/delivered": "stale_event"}
+    assert await count(ask, "invitations") == 0
+
+
+async def test_a_false_condition_is_no_match_and_a_broken_one_is_a_decision(
+    ask: db.Database,
+) -> None:
+    late = [a_signal(f"{days}", name="order.late", days=days) for days in (1, "many", 3)]
+    await hear(ask, a_profile("token"), *late)
+    assert await decisions(ask) == {"many/late": "rule_error", "3/late": "ask"}
+
+
+async def test_a_signal_without_touchpoint_leaves_no_trace(ask: db.Database) -> None:
+    await hear(ask, a_signal(name="order.lost"))
+    assert (await count(ask, "decisions"), await count(ask, "customers")) == (0, 0)
+
+
+async def test_a_delayed_ask_is_decided_when_its_time_has_come(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    clock.advance(hours(1) - timedelta(seconds=1))
+    await sweep(ask, clock)
+    assert await decisions(ask) == {}
+    clock.advance(timedelta(seconds=1))
+    await sweep(ask, clock)
+    assert await decisions(ask) == {"e1/returned": "ask"}
+    assert await count(ask, "candidates") == 0
+    await hear(ask, a_signal(name="order.returned"))
+    assert (await decisions(ask), await count(ask, "candidates")) == ({"e1/returned": "ask"}, 0)
+
+
+async def test_all_gates_run_again_when_the_time_has_come(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    names = ("asked", "stopped")
+    await hear(ask, *(a_profile("token", customer=name) for name in names))
+    await hear(ask, *(a_signal(name, customer=name, name="order.returned") for name in names))
+    await hear(ask, a_signal("now", customer="asked"))
+    await hear(ask, a_profile("token", "stopped", START + hours(0.5), consent="refused"))
+    clock.advance(hours(1))
+    await sweep(ask, clock)
+    assert (await decisions(ask, "asked"))["asked/returned"] == "cap_person"
+    assert (await decisions(ask, "stopped"))["stopped/returned"] == "no_consent"
+
+
+async def test_a_sweep_that_comes_days_late_mails_nobody(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    clock.advance(hours(73))
+    await sweep(ask, clock)
+    assert await decisions(ask) == {"e1/returned": "stale_event"}
+
+
+async def test_a_touchpoint_that_left_the_catalog_meanwhile_is_not_asked(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    clock.advance(hours(1))
+    only = "- touchpoint: delivered\n  on: {signal: order.delivered}\n  survey: delivery\n"
+    await sweep(ask, clock, a_desk({"touchpoints.yaml": only}))
+    assert await decisions(ask) == {"e1/returned": "not_eligible"}
+
+
+async def test_the_newest_value_of_each_field_wins_whatever_the_order(ask: db.Database) -> None:
+    await hear(ask, a_profile("newer", at=START, locale="en"))
+    await hear(ask, a_profile("older", at=START - hours(1), locale="zh", segment="business"))
+    await hear(
+        ask,
+        a_profile("newest", at=START + hours(2)),
+        a_profile("between", at=START + hours(1), consent="granted"),
+    )
+    async with ask.connection() as connection:
+        card = (await store.contacts(connection, ["c1"]))["c1"]
+    assert (card.email, card.locale, card.segment, card.consent) == (
+        "newest",
+        "en",
+        "business",
+        "granted",
+    )
+
+
+async def test_decisions_are_counted_where_a_restart_loses_nothing(ask: db.Database) -> None:
+    signals = [a_signal("e1"), a_signal("e2"), a_signal("e3", name="order.late", days="x")]
+    await hear(ask, a_profile("token"), *signals)
+    async with ask.connection() as connection:
+        counts = await tallies.read(connection)
+    assert counts["decisions"] == {
+        ("delivered", "ask"): 1,
+        ("delivered", "silent"): 1,
+        ("late", "silent"): 1,
+    }
+    assert counts["silences"] == {("delivered", "cap_person"): 1, ("late", "rule_error"): 1}
+    assert counts["rule_errors"] == {("late",): 1}
+
+
+async def test_a_large_batch_takes_as_few_statements_as_a_small_one(ask: db.Database) -> None:
+    statements: list[str] = []
+    async with ask.transaction() as connection:
+        # The driver asks for types of its own accord, once for each connection.
+        await a_desk().hear(connection, items(a_signal("first")), START)
+        batch = [a_signal(f"e{n}", customer=f"c{n}") for n in range(200)]
+        with connection.query_logger(lambda query: statements.append(query.query)):
+            await a_desk().hear(connection, items(*batch), START)
+    assert await count(ask, "decisions") == 201
+    # The outbox writes its rows in one pipelined round.
+    assert len([each for each in statements if "into outbox" not in each]) <= 12, statements
+
+
+def a_client(ask: db.Database) -> httpx.AsyncClient:
+    """The HTTP interface, with one token that may read and one that may not."""
+    tokens = {"reader": ("decisions:read",), "other": ("cases:read",)}
+    app = Starlette(
+        routes=Api(ask, tokens).routes(), exception_handlers={HTTPException: web.on_http_error}
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ask")
+
+
+async def test_decisions_are_read_over_http_newest_first(ask: db.Database) -> None:
+    await hear(ask, a_profile("token"), a_signal("e1"))
+    await hear(ask, a_signal("e2"), a_signal("e3", name="order.late", days=3), now=START + hours(1))
+    async with a_client(ask) as client:
+        client.headers["authorization"] = "Bearer reader"
+        every = (await client.get("/v1/decisions?customer=c1")).json()["decisions"]
+        some = await client.get("/v1/decisions?customer=c1&signal=order.delivered&limit=1")
+    assert every[-1]["source_event_id"] == "e1"
+    assert len(every) == 3
+    assert [(d["source_event_id"], d["silence"]) for d in some.json()["decisions"]] == [
+        ("e2", "cap_person")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "token", "status"),
+    [
+        pytest.param("?customer=c1", "", 401, id="no token"),
+        pytest.param("?customer=c1", "other", 403, id="a token for something else"),
+        pytest.param("", "reader", 400, id="no customer"),
+        pytest.param("?customer=c1&limit=501", "reader", 400, id="too many"),
+        pytest.param("?customer=c1&limit=x", "reader", 400, id="no number"),
+        pytest.param("?customer=c1&limit=500", "reader", 200, id="as many as there may be"),
+    ],
+)
+async def test_what_is_asked_wrongly_is_a_problem(
+    ask: db.Database, path: str, token: str, status: int
+) -> None:
+    async with a_client(ask) as client:
+        answer = await client.get(
+            f"/v1/decisions{path}", headers={"authorization": f"Bearer {token}"}
+        )
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.headers["content-type"] == "application/problem+json"

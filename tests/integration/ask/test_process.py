@@ -1,0 +1,119 @@
+"""The service as its operators meet it: put together, scraped, and explaining itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from services.ask.__main__ import app
+from services.ask.app import MIGRATIONS, build
+from services.ask.settings import Settings
+from shared import db, migrate, process
+from tests.integration.ask.test_deciding import hear
+from tests.support.catalogs import catalog_files, write_catalog
+from tests.support.clock import START, ManualClock
+from tests.unit.ask.moments import FILES, a_profile, a_signal
+
+
+@pytest.fixture
+def environment(database: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        "TOUCHBACK_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "TOUCHBACK_POSTGRES_DSN": database,
+        "TOUCHBACK_CATALOG": str(write_catalog(tmp_path, catalog_files(FILES))),
+        "TOUCHBACK_SMTP_URL": "smtp://127.0.0.1:1",
+        "TOUCHBACK_LINK_KEYS": "k" * 32,
+        "TOUCHBACK_PII_KEYS": "p" * 32,
+    }
+
+
+@pytest.fixture
+async def asked(database: str) -> None:
+    """Two decisions about one customer."""
+    await migrate.apply(database, "ask", MIGRATIONS)
+    pool = db.Database(database, "ask")
+    await pool.open()
+    await hear(pool, a_profile("token"), a_signal("e1"), a_signal("e2"))
+    await pool.close()
+
+
+def explained(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    """Exit code and output of `touchback ask explain`."""
+    result = CliRunner().invoke(app, ["explain", *arguments], env={**environment, "COLUMNS": "300"})
+    return result.exit_code, result.output
+
+
+@pytest.mark.usefixtures("asked")
+def test_explain_says_what_stopped_an_ask(environment: dict[str, str]) -> None:
+    code, said = explained(environment, "--customer", "c1")
+    assert code == 0
+    for word in ("cap_person", "interval_seconds=86400", "e1", "e2"):
+        assert word in said
+
+
+@pytest.mark.usefixtures("asked")
+def test_explain_gives_lines_that_a_program_can_read(environment: dict[str, str]) -> None:
+    code, said = explained(environment, "--customer", "c1", "--json")
+    found = {
+        line["source_event_id"]: line["outcome"] for line in map(json.loads, said.splitlines())
+    }
+    assert (code, found) == (0, {"e1": "ask", "e2": "silent"})
+
+
+@pytest.mark.usefixtures("asked")
+def test_explain_says_when_there_is_nothing_to_explain(environment: dict[str, str]) -> None:
+    code, said = explained(environment, "--customer", "nobody")
+    assert (code, said.count("\n")) == (0, 1)
+    code, said = explained(environment, "--customer", "c1", "--signal", "order.late")
+    assert "No decision" in said
+
+
+def test_a_database_that_is_away_is_one_line_and_exit_2(environment: dict[str, str]) -> None:
+    away = {**environment, "TOUCHBACK_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none"}
+    code, said = explained(away, "--customer", "c1")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "PostgreSQL is away" in said
+
+
+@pytest.mark.usefixtures("asked")
+async def test_the_metrics_show_what_was_decided_and_zeros_for_the_rest(
+    environment: dict[str, str],
+) -> None:
+    runtime = build(Settings.load(environment), ManualClock(START))
+    await runtime.database.open()
+    transport = httpx.ASGITransport(runtime.application())
+    async with httpx.AsyncClient(transport=transport, base_url="http://ask") as client:
+        text = (await client.get("/metrics")).text
+    await runtime.database.close()
+    lines = set(text.splitlines())
+    for line in (
+        'touchback_decisions_total{decision="ask",touchpoint="delivered"} 1.0',
+        'touchback_silences_total{reason="cap_person",touchpoint="delivered"} 1.0',
+        'touchback_silences_total{reason="stale_event",touchpoint="late"} 0.0',
+        'touchback_invitation_failures_total{channel="email",reason="unknown"} 0.0',
+    ):
+        assert line in lines
+
+
+def test_the_start_names_the_touchpoints_it_leaves_alone(
+    environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        build(Settings.load(environment), ManualClock(START))
+    left = {vars(line)["touchpoint"]: vars(line)["needs"] for line in caplog.records}
+    assert left == {"lost": "act: case", "often-lost": "CountTrigger"}
+
+
+def test_the_commands_are_those_of_every_service_and_explain() -> None:
+    assert process.UNUSABLE == 2
+    names = {
+        command.name or getattr(command.callback, "__name__", "")
+        for command in app.registered_commands
+    }
+    assert names == {"run", "migrate", "explain"}

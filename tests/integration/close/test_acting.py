@@ -1,0 +1,235 @@
+"""Acting on cases over HTTP: who may, what is refused, what is done once, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from services.close import record, store, sweep
+from services.close.http import Api
+from services.close.model import replayed
+from shared import db, timers, web
+from shared.pulse import Pulse
+from shared.wake import Wake
+from tests.integration.close.cases import HIGH, POLICY, counted, published, take, told
+from tests.support.clock import ManualClock
+from tests.unit.close.cases import an_event
+
+AGENT = {"Authorization": "Bearer agent"}
+CONTACT = {"how": "phone", "outcome": "reached"}
+FIX = {"root_cause": "double charge", "action": "refund", "outcome": "happy"}
+
+
+@pytest.fixture
+async def http(close: db.Database, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
+    tokens = {"agent": ("cases:read", "cases:act"), "reader": ("cases:read",)}
+    app = Starlette(
+        routes=Api(close, clock, tokens, lambda: POLICY).routes(),
+        exception_handlers={HTTPException: web.on_http_error},
+    )
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://close") as client:
+        await take(close, told(an_event()))
+        yield client
+
+
+async def act(
+    http: httpx.AsyncClient, name: str, version: int, key: str | None = None, **fields: Any
+) -> httpx.Response:
+    """Act on case c1."""
+    body = {"actor": "lena", "version": version, **fields}
+    headers = {**AGENT, "Idempotency-Key": key or str(uuid4())}
+    return await http.post(f"/v1/cases/c1/{name}", json=body, headers=headers)
+
+
+async def resolved(http: httpx.AsyncClient) -> None:
+    """Bring case c1 to its good end, at version 4."""
+    for version, (name, fields) in enumerate(
+        [("acknowledge", {}), ("contacted", CONTACT), ("resolve", FIX)], start=1
+    ):
+        response = await act(http, name, version, **fields)
+        assert response.status_code == 200, response.text
+
+
+async def test_a_case_is_brought_to_its_good_end_and_every_step_is_told(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    await resolved(http)
+    told = await published(close)
+    assert [type.split(".")[2] for type, _ in told] == ["acknowledged", "contacted", "resolved"]
+    assert [event.version for _, event in told] == [2, 3, 4]
+    assert told[-1][1].root_cause == "double charge"
+
+
+async def test_the_stored_history_replays_to_the_stored_case(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    await resolved(http)
+    await act(http, "reopen", 4, reason="charged again")
+    async with close.connection() as connection:
+        entries = await store.history(connection, "c1")
+        cases = await store.lock(connection, ["c1"])
+    case = None
+    for entry in entries:
+        case = replayed(case, entry.type, entry.event)
+    assert case == cases["c1"]
+
+
+async def test_a_second_taker_learns_who_has_it(http: httpx.AsyncClient) -> None:
+    await act(http, "acknowledge", 1)
+    late = await act(http, "acknowledge", 1, actor="marek")
+    assert late.status_code == 409
+    assert late.headers["content-type"] == "application/problem+json"
+    told = late.json()
+    assert (told["assignee"], told["version"], told["reason"]) == ("lena", 2, "outdated_version")
+    assert "lena has it" in told["detail"]
+
+
+async def test_of_many_takers_at_once_exactly_one_gets_it(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    everybody = [act(http, "acknowledge", 1, actor=f"agent-{n}") for n in range(8)]
+    codes = [response.status_code for response in await asyncio.gather(*everybody)]
+    assert sorted(codes) == [200] + [409] * 7
+    assert len(await published(close)) == 1
+
+
+async def test_a_step_that_is_not_possible_says_which_are(http: httpx.AsyncClient) -> None:
+    refused = await act(http, "resolve", 1, **FIX)
+    assert refused.status_code == 409
+    assert refused.json()["possible"] == ["acknowledge", "reassign", "note"]
+
+
+async def test_the_same_key_gives_the_first_result_again(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    first = await act(http, "acknowledge", 1, key="k1")
+    again = await act(http, "acknowledge", 1, key="k1")
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert len(await published(close)) == 1
+    assert await counted(close, "cases_acknowledged") == 1
+
+
+async def test_a_key_used_for_something_else_is_refused(http: httpx.AsyncClient) -> None:
+    await act(http, "acknowledge", 1, key="k1")
+    other = await act(http, "acknowledge", 1, key="k1", actor="marek")
+    assert other.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Idempotency-Key": "k"}, 401, id="no token"),
+        pytest.param(
+            {"Authorization": "Bearer x", "Idempotency-Key": "k"}, 401, id="unknown token"
+        ),
+        pytest.param(
+            {"Authorization": "Bearer reader", "Idempotency-Key": "k"}, 403, id="no scope"
+        ),
+        pytest.param(AGENT, 400, id="no key"),
+    ],
+)
+async def test_who_may_not_act_changes_nothing(
+    http: httpx.AsyncClient, close: db.Database, headers: dict[str, str], status: int
+) -> None:
+    body = {"actor": "lena", "version": 1}
+    response = await http.post("/v1/cases/c1/acknowledge", json=body, headers=headers)
+    assert response.status_code == status
+    assert await published(close) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        pytest.param("c1/resolve", FIX | {"outcome": ""}, 422, id="resolving needs an outcome"),
+        pytest.param("c1/reassign", {"team": "nobody"}, 422, id="a team nobody knows"),
+        pytest.param("c1/acknowledge", {"extra": 1}, 422, id="an unknown field"),
+        pytest.param("c1/close", {}, 404, id="an unknown action"),
+        pytest.param("c9/acknowledge", {}, 404, id="an unknown case"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(
+    http: httpx.AsyncClient, path: str, body: dict[str, Any], status: int
+) -> None:
+    response = await http.post(
+        f"/v1/cases/{path}",
+        json={"actor": "lena", "version": 1, **body},
+        headers={**AGENT, "Idempotency-Key": "k"},
+    )
+    assert response.status_code == status, response.text
+
+
+async def test_a_case_is_read_with_its_history(http: httpx.AsyncClient) -> None:
+    await act(http, "acknowledge", 1)
+    found = (await http.get("/v1/cases/c1", headers=AGENT)).json()
+    assert found["case"]["state"] == "acknowledged"
+    assert [event["type"] for event in found["events"]] == ["opened", "acknowledged"]
+    assert (await http.get("/v1/cases/c9", headers=AGENT)).status_code == 404
+
+
+async def test_cases_are_listed_by_team_and_state(http: httpx.AsyncClient) -> None:
+    async def ids(query: str) -> list[str]:
+        listed = (await http.get(f"/v1/cases?{query}", headers=AGENT)).json()["cases"]
+        return [each["case"]["case_id"] for each in listed]
+
+    assert await ids("team=billing-care&state=open") == ["c1"]
+    assert await ids("team=customer-care") == []
+    assert await ids("state=resolved") == []
+    assert (await http.get("/v1/cases?state=lost", headers=AGENT)).status_code == 400
+    assert (await http.get("/v1/cases?limit=0", headers=AGENT)).status_code == 400
+
+
+async def test_a_clock_is_decided_once_however_action_and_sweep_race(
+    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
+) -> None:
+    handlers = {record.DEADLINE: sweep.deadlines}
+    swept = timers.Sweep(close, clock, Wake(close), handlers, Pulse("timers", lambda: 0.0))
+    clock.advance(timedelta(minutes=16))
+    await act(http, "acknowledge", 1)  # late, and before the sweep noticed
+    await swept.step()
+    await act(http, "contacted", 2, **CONTACT)  # in time
+    clock.advance(timedelta(days=4))
+    await swept.step()
+    await act(http, "resolve", 3, **FIX)  # late, and after the sweep noticed
+    for name, breached in (("acknowledge", 1), ("contact", 0), ("resolve", 1)):
+        assert await counted(close, f"case_{name}_deadlines") == 1
+        assert await counted(close, f"case_{name}_deadlines_breached") == breached
+
+
+async def test_a_reopened_case_runs_fresh_clocks_that_are_not_counted_again(
+    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
+) -> None:
+    await resolved(http)
+    clock.advance(timedelta(days=9))
+    await act(http, "reopen", 4, reason="charged again")
+    await act(http, "acknowledge", 5)
+    assert await counted(close, "cases_reopened") == 1
+    assert await counted(close, "cases_acknowledged") == 2
+    assert await counted(close, "case_acknowledge_deadlines") == 1
+    assert await counted(close, "case_acknowledge_deadlines_breached") == 0
+
+
+async def test_times_fall_into_the_bucket_that_ends_at_their_target(
+    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
+) -> None:
+    clock.advance(timedelta(minutes=15))
+    await act(http, "acknowledge", 1)
+    assert await counted(close, "case_time_to_acknowledge", (*HIGH, "900")) == 1
+    assert await counted(close, "case_time_to_acknowledge_sum") == 900
+
+
+async def test_a_database_that_is_away_is_a_503_and_says_nothing_changed(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    await close.close()
+    response = await act(http, "acknowledge", 1)
+    assert response.status_code == 503
+    assert "nothing was changed" in response.json()["title"]

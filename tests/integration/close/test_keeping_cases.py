@@ -1,0 +1,125 @@
+"""Cases in a real database: opened and joined from the topic, clocks running out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.close import metrics, record, store, sweep
+from shared import db, timers
+from shared.consume import Item
+from shared.contracts.cases import Alert
+from shared.contracts.envelope import Event
+from shared.pulse import Pulse
+from shared.wake import Wake
+from tests.integration.close.cases import HIGH, POLICY, counted, published, take, told
+from tests.support.clock import START, ManualClock
+from tests.unit.close.cases import TARGETS, a_score, an_event
+
+
+async def test_an_opened_case_is_kept_and_not_announced_again(close: db.Database) -> None:
+    await take(close, told(an_event()))
+    async with close.connection() as connection:
+        shown = await store.read(connection, "c1")
+        history = await store.history(connection, "c1")
+    assert shown is not None
+    assert shown.event == an_event()
+    assert [entry.type for entry in history] == ["opened"]
+    assert await published(close) == []
+
+
+async def test_a_low_score_of_the_same_batch_joins_with_the_next_version(
+    close: db.Database,
+) -> None:
+    joined = an_event(version=2, score=a_score("r2", START + timedelta(hours=1)))
+    await take(close, told(an_event()), told(joined, "touchback.case.attached.v1"))
+    [(type, event)] = await published(close)
+    assert (type, event.version, event.score.response_id) == (
+        "touchback.case.attached.v1",
+        2,
+        "r2",
+    )
+
+
+async def test_a_score_that_joined_already_does_not_join_again(close: db.Database) -> None:
+    joined = told(an_event(version=2, score=a_score("r2")), "touchback.case.attached.v1")
+    await take(close, told(an_event()), joined)
+    await take(close, joined, told(an_event(), "touchback.case.attached.v1"))
+    assert len(await published(close)) == 1
+
+
+async def test_a_case_first_heard_of_by_a_joining_score_begins_there(close: db.Database) -> None:
+    await take(close, told(an_event(version=2), "touchback.case.attached.v1"))
+    async with close.connection() as connection:
+        assert await store.read(connection, "c1") is not None
+
+
+async def test_own_messages_are_not_taken(close: db.Database) -> None:
+    await take(close, told(an_event(), source="touchback/close"))
+    async with close.connection() as connection:
+        assert await store.read(connection, "c1") is None
+
+
+async def test_the_first_delivery_is_kept_even_when_it_overtakes_its_case(
+    close: db.Database,
+) -> None:
+    def alert(minutes: int) -> Item[Event]:
+        body = Alert(
+            alert_id=f"a{minutes}",
+            case_id="c1",
+            customer_id="u1",
+            touchpoint="first-bill",
+            team="billing-care",
+            priority="high",
+            channel="hook",
+            kind="webhook",
+            attempt=1,
+            at=START + timedelta(minutes=minutes),
+            response_received_at=START,
+        )
+        return told(body, "touchback.alert.delivered.v1")
+
+    await take(close, alert(3), alert(2))
+    await take(close, told(an_event()), alert(5))
+    async with close.connection() as connection:
+        shown = await store.read(connection, "c1")
+    assert shown is not None
+    assert shown.first_alert_delivered_at == START + timedelta(minutes=2)
+
+
+def a_sweep(close: db.Database, clock: ManualClock) -> timers.Sweep:
+    return timers.Sweep(
+        close,
+        clock,
+        Wake(close),
+        {record.DEADLINE: sweep.deadlines},
+        Pulse("timers", lambda: 0.0),
+    )
+
+
+async def test_a_case_that_nobody_takes_breaches_each_clock_once(
+    close: db.Database, clock: ManualClock
+) -> None:
+    await take(close, told(an_event()))
+    swept = a_sweep(close, clock)
+    await swept.step()
+    assert await counted(close, "case_acknowledge_deadlines_breached") == 0
+    clock.advance(timedelta(days=3))
+    await swept.step()
+    await swept.step()
+    for name in TARGETS:
+        assert await counted(close, f"case_{name}_deadlines") == 1
+        assert await counted(close, f"case_{name}_deadlines_breached") == 1
+
+
+async def test_the_open_counts_name_what_is_overdue(close: db.Database) -> None:
+    await take(close, told(an_event()), told(an_event("c2", "u2", priority="low")))
+    async with close.connection() as connection:
+        counts = await store.open_now(connection, START + timedelta(minutes=20))
+    families = {family.name: family for family in metrics.gauges(counts, POLICY)}
+    samples = {
+        (sample.labels["team"], sample.labels["priority"]): sample.value
+        for sample in families["touchback_cases_overdue"].samples
+    }
+    assert samples[HIGH] == 1
+    assert samples["customer-care", "normal"] == 0
+    assert len(families["touchback_case_oldest_open_timestamp_seconds"].samples) == 2

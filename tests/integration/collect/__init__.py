@@ -1,0 +1,3 @@
+"""Collect on a real PostgreSQL."""
+
+from __future__ import annotations

@@ -1,0 +1,35 @@
+"""What asking takes from the catalog."""
+
+from __future__ import annotations
+
+from services.ask import metrics
+from services.ask.policy import book, not_decided
+from tests.unit.ask.moments import a_catalog, hours
+
+
+def test_touchpoints_are_found_by_the_signal_that_triggers_them() -> None:
+    found = book(a_catalog())
+    names = {signal: [p.touchpoint for p in plans] for signal, plans in found.on_signal.items()}
+    assert names == {
+        "order.delivered": ["delivered"],
+        "order.returned": ["returned"],
+        "order.late": ["late"],
+    }
+
+
+def test_a_plan_carries_what_the_catalog_says() -> None:
+    catalog = a_catalog({"policy.yaml": "caps: {floor: 2h, person: 3h}\nsalt: pepper\n"})
+    plan = book(catalog).plans["returned"]
+    assert (plan.delay, plan.floor, plan.person) == (hours(1), hours(2), hours(3))
+    assert plan.salt == "pepper"
+
+
+def test_touchpoints_of_later_releases_are_named_and_not_planned() -> None:
+    assert not_decided(a_catalog()) == [("lost", "act: case"), ("often-lost", "CountTrigger")]
+
+
+def test_every_reason_of_every_touchpoint_shows_as_zero_from_the_start() -> None:
+    zeros = {metric.name: metric.zeros for metric in metrics.tallies(a_catalog())}
+    assert ("delivered", "stale_event") in zeros["silences"]
+    assert len(zeros["silences"]) == 5 * 16
+    assert ("email", "unknown") in zeros["invitation_failures"]

@@ -1,0 +1,126 @@
+"""Identities of what is published: the same event is the same however often it arrives."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from services.listen.handlers import Listener
+from services.listen.model import Finding, Skipped, Unused
+from services.listen.policy import Dialects
+from shared.catalog.sources import Source
+from shared.consume import Item
+from shared.errors import UnreadableMessage
+from shared.pii import Pii
+from shared.records import Record
+
+KEY = "k" * 32
+SIGNAL = {
+    "signal": "order.placed",
+    "when": 'body.kind == "order"',
+    "id": "body.id",
+    "customer": "body.customer",
+    "occurred_at": "timestamp(body.at)",
+}
+CARD = {
+    "when": 'body.kind == "card"',
+    "customer": "body.customer",
+    "updated_at": "timestamp(body.at)",
+    "email": "body.email",
+}
+ORDER = {"kind": "order", "id": "o-1", "customer": "c-1", "at": "2026-03-01T10:15:00Z"}
+MOVED = {"kind": "card", "customer": "c-1", "at": "2026-03-01T10:15:00Z", "email": "a@b.example"}
+
+
+def source(name: str, form: str = "json", **mappings: list[dict[str, Any]]) -> Source:
+    return Source.model_validate({"source": name, "topic": "t", "format": form, **mappings})
+
+
+def listener(*sources: Source, used: str = "order.placed", key: str = KEY) -> Listener:
+    taken = Dialects({"t": sources}, frozenset({used}))
+    return Listener(lambda: taken, Pii([key]), key)
+
+
+SHOP = source("shop", signals=[SIGNAL], profiles=[CARD])
+
+
+def record(body: object, offset: int = 0, **headers: str) -> Record:
+    pairs = tuple((name, text.encode()) for name, text in headers.items())
+    return Record("t", 0, offset, 5, None, json.dumps(body).encode(), pairs)
+
+
+def only(items: Any) -> Item[Finding]:
+    (item,) = items
+    assert isinstance(item, Item)
+    return item
+
+
+def test_a_signal_played_again_is_the_same_signal() -> None:
+    first, again = (only(listener(SHOP).parse(record(ORDER, offset))) for offset in (0, 1))
+    assert (first.source, first.id) == ("shop", "signal:order.placed:o-1")
+    assert first == again
+
+
+def test_two_signals_of_one_event_are_told_apart() -> None:
+    twice = source("shop", signals=[SIGNAL, {**SIGNAL, "signal": "order.paid"}])
+    found = Listener(
+        lambda: Dialects({"t": (twice,)}, frozenset({"order.placed", "order.paid"})),
+        Pii([KEY]),
+        KEY,
+    ).parse(record(ORDER))
+    assert [item.id for item in found] == ["signal:order.placed:o-1", "signal:order.paid:o-1"]
+
+
+def test_a_contact_card_is_known_by_its_content_but_does_not_give_it_away() -> None:
+    parse = listener(SHOP).parse
+    first, again = only(parse(record(MOVED))), only(parse(record(MOVED, offset=1)))
+    other = only(parse(record({**MOVED, "email": "c@d.example"}, offset=2)))
+    assert first.id == again.id != other.id
+    assert "a@b.example" not in first.id
+    assert only(listener(SHOP, key="z" * 32).parse(record(MOVED))).id != first.id
+
+
+def test_records_that_say_nothing_are_counted_one_by_one() -> None:
+    parse = listener(SHOP).parse
+    first, other = only(parse(record({"kind": "x"}))), only(parse(record({"kind": "x"}, offset=1)))
+    assert first.value.what == Skipped("no_mapping")
+    assert first.id != other.id
+
+
+def test_a_signal_nobody_uses_does_not_block_a_later_one_that_is_used() -> None:
+    unused = only(listener(SHOP, used="other").parse(record(ORDER)))
+    assert unused.value.what == Unused("order.placed")
+    assert unused.id != only(listener(SHOP).parse(record(ORDER))).id
+
+
+def test_a_skip_of_one_source_does_not_count_when_another_understands() -> None:
+    quiet = source("quiet")
+    assert only(listener(quiet, SHOP).parse(record(ORDER))).source == "shop"
+
+
+def test_sources_that_share_a_topic_skip_a_record_once() -> None:
+    items = listener(source("one"), source("two")).parse(record(ORDER))
+    assert only(items).source == "one"
+
+
+def test_the_trace_of_the_record_goes_along() -> None:
+    parent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    assert only(listener(SHOP).parse(record(ORDER, traceparent=parent))).value.traceparent == parent
+
+
+def test_a_refusal_names_the_source_the_mapping_and_the_field() -> None:
+    body = {name: value for name, value in ORDER.items() if name != "customer"}
+    with pytest.raises(UnreadableMessage) as raised:
+        listener(SHOP).parse(record(body))
+    assert str(raised.value) == (
+        "source shop: mapping order.placed: customer: no such key: customer"
+    )
+
+
+def test_a_refusal_of_the_format_names_the_source() -> None:
+    with pytest.raises(
+        UnreadableMessage, match=r"^source shop: the body is a list, not an object$"
+    ):
+        listener(SHOP).parse(record([1]))

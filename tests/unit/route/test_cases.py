@@ -1,0 +1,153 @@
+"""Open, join, or leave alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.route.decide import alerts, deadlines, decide, known_case, shortened
+from services.route.model import Attached, Facts, Heard, Opened, Unaffected
+from shared.catalog import Targets
+from shared.contracts.envelope import stable_id
+from tests.unit.route.catalogs import AT, catalog, hook, response, team
+
+NOW = AT + timedelta(seconds=3)
+
+
+def _facts(**responses: str | None) -> Facts:
+    return Facts(dict(responses), {})
+
+
+def _opened(**changes: Any) -> Opened:
+    outcome = decide(Heard(response(**changes), amended=False), _facts(), catalog(), NOW)
+    assert isinstance(outcome, Opened)
+    return outcome
+
+
+def test_a_low_score_opens_a_case_for_its_owner() -> None:
+    event = _opened(correlation="bill-7", attributes={"amount": 3}).event
+
+    assert event.case_id == stable_id("case", "r1")
+    assert (event.version, event.actor, event.previous, event.state) == (
+        1,
+        "route",
+        None,
+        "assigned",
+    )
+    assert (event.team, event.reason, event.catalog_version) == ("care", "no_rule_matched", "v1")
+    assert (event.correlation, event.attributes) == ("bill-7", {"amount": 3})
+    assert (event.score.response_id, event.score.score) == ("r1", 2)
+
+
+def test_the_clocks_start_when_the_response_was_received() -> None:
+    targets = Targets(
+        acknowledge=timedelta(hours=1), contact=timedelta(hours=4), resolve=timedelta(days=3)
+    )
+
+    found = {each.clock: each.due_at - AT for each in deadlines(targets, AT)}
+
+    assert found == {
+        "acknowledge": timedelta(hours=1),
+        "contact": timedelta(hours=4),
+        "resolve": timedelta(days=3),
+    }
+    assert (
+        _opened().event.deadlines[0].due_at
+        == AT + catalog().team("care").target("normal").acknowledge
+    )
+
+
+def test_a_further_low_score_joins_the_open_case() -> None:
+    first = _opened().event
+    facts = Facts({}, {("c1", "first-bill"): known_case(first)})
+
+    outcome = decide(Heard(response("r2", score=0), amended=False), facts, catalog(), NOW)
+
+    assert isinstance(outcome, Attached)
+    joined = outcome.event
+    assert (joined.case_id, joined.score.response_id, joined.score.score) == (
+        first.case_id,
+        "r2",
+        0,
+    )
+    assert (joined.previous, joined.state, joined.team) == ("assigned", "assigned", "care")
+    assert joined.deadlines == first.deadlines
+
+
+@pytest.mark.parametrize(
+    "changes", [{"customer_id": "c2"}, {"touchpoint": "delivered"}], ids=["customer", "touchpoint"]
+)
+def test_another_customer_or_touchpoint_has_a_case_of_its_own(changes: dict[str, str]) -> None:
+    facts = Facts({}, {("c1", "first-bill"): known_case(_opened().event)})
+
+    outcome = decide(Heard(response("r2", **changes), amended=False), facts, catalog(), NOW)
+
+    assert isinstance(outcome, Opened)
+
+
+@pytest.mark.parametrize(
+    ("heard", "known", "expected"),
+    [
+        pytest.param(Heard(response(band="mid"), False), {}, "not_low", id="a middling score"),
+        pytest.param(Heard(response(score=None), False), {}, "not_low", id="no score at all"),
+        pytest.param(
+            Heard(response(), False), {"r1": "case"}, "already_routed", id="completed twice"
+        ),
+        pytest.param(
+            Heard(response(), True), {"r1": "case"}, "already_routed", id="amended after opening"
+        ),
+        pytest.param(
+            Heard(response(), True), {}, "not_completed", id="amended before it is complete"
+        ),
+        pytest.param(
+            Heard(response(), False), {"r1": None}, "already_routed", id="replayed after a mid one"
+        ),
+    ],
+)
+def test_nothing_opens_twice_or_too_early(
+    heard: Heard, known: dict[str, str | None], expected: str
+) -> None:
+    assert decide(heard, _facts(**known), catalog(), NOW) == Unaffected(expected)  # type: ignore[arg-type]
+
+
+def test_a_correction_to_a_low_score_opens_a_case_whose_clocks_start_then() -> None:
+    corrected = AT + timedelta(hours=20)
+    said = Heard(response(at=corrected), amended=True)
+
+    outcome = decide(said, _facts(r1=None), catalog(), NOW)
+
+    assert isinstance(outcome, Opened)
+    assert min(each.due_at for each in outcome.event.deadlines) > corrected
+
+
+def test_each_channel_of_the_team_gets_one_alert_with_an_id_that_stays() -> None:
+    known = catalog(
+        None, team("care", hook("hook", "https://a.test/x"), hook("log", "https://b.test"))
+    )
+    event = _opened().event
+
+    first, second = alerts(event, known, "https://console.test")
+
+    assert first.alert_id == stable_id("alert", event.case_id, "hook")
+    assert {first.endpoint, second.endpoint} == {"care/hook", "care/log"}
+    assert first.notice["console_url"] == f"https://console.test/cases/{event.case_id}"
+    assert first.notice["score"] == {"metric": "nps", "score": 2, "scale": "0-10"}
+
+
+def test_an_alert_does_not_say_who_the_customer_is() -> None:
+    event = _opened(customer_id="person-77").event
+
+    assert "person-77" not in str(alerts(event, catalog(), "https://console.test")[0].notice)
+
+
+@given(st.text(), st.integers(min_value=2, max_value=50))
+def test_a_shortened_text_fits_and_keeps_its_beginning(text: str, longest: int) -> None:
+    short = shortened(text, longest)
+
+    assert short is not None
+    assert len(short) <= longest
+    assert short == text if len(text) <= longest else text.startswith(short[:-1])

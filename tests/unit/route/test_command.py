@@ -1,0 +1,87 @@
+"""`touchback route test` and what is refused at the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from services.route.__main__ import app
+from services.route.app import require_secrets
+from services.route.settings import Settings
+from shared.errors import InvalidSettings
+from tests.unit.route.catalogs import catalog, hook, response, team
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "catalog"
+
+
+def _run(tmp_path: Path, *more: str, catalog_folder: Path = EXAMPLE) -> tuple[int, str]:
+    event = tmp_path / "event.json"
+    event.write_text(response().model_dump_json())
+    arguments = ["test", "--event", str(event), "--catalog", str(catalog_folder), *more]
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.output
+
+
+def test_it_prints_the_path_and_the_team(tmp_path: Path) -> None:
+    code, printed = _run(tmp_path, "--expect", "team=billing-care")
+
+    assert code == 0
+    assert "team      billing-care" in printed
+    assert 'root > 1: response.touchpoint == "first-bill"' in printed
+
+
+def test_another_team_than_expected_is_exit_code_1(tmp_path: Path) -> None:
+    code, printed = _run(tmp_path, "--expect", "team=support-leads")
+
+    assert code == 1
+    assert "expected team support-leads, it is billing-care" in printed
+
+
+def test_what_cannot_be_used_is_exit_code_2_and_one_line(tmp_path: Path) -> None:
+    assert _run(tmp_path, "--expect", "billing-care") == (
+        2,
+        "touchback: --expect billing-care: write team=NAME\n",
+    )
+    assert _run(tmp_path, catalog_folder=tmp_path / "nowhere")[0] == 2
+
+
+def test_an_event_that_is_no_response_is_exit_code_2(tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text("{}")
+
+    result = CliRunner().invoke(app, ["test", "--event", str(event), "--catalog", str(EXAMPLE)])
+
+    assert result.exit_code == 2
+    assert "response_id: Field required" in result.output
+
+
+def _settings(**more: object) -> Settings:
+    return Settings.model_validate(
+        {
+            "kafka_bootstrap_servers": "localhost:9092",
+            "postgres_dsn": "postgresql://localhost/touchback",
+            "catalog": EXAMPLE,
+            "smtp_url": "smtp://localhost:25",
+            "mail_from": "Touchback <tb@mail.test>",
+            **more,
+        }
+    )
+
+
+def test_a_webhook_without_its_secret_stops_the_start() -> None:
+    known = catalog(None, team("care", hook("hook", "https://a.test", secret="owners")))
+
+    require_secrets(known, _settings(channel_secrets='{"owners": "whsec_x"}'))
+    with pytest.raises(InvalidSettings, match="has no secret owners, which channel hook"):
+        require_secrets(known, _settings(channel_secrets='{"other": "whsec_x"}'))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("outbound_allow", "10.0.0.1/8"), ("mail_from", "nobody"), ("smtp_url", "mail:25")],
+)
+def test_malformed_settings_are_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        _settings(**{name: value})

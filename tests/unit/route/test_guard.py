@@ -1,0 +1,49 @@
+"""Which addresses webhooks may reach."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from services.route.channels.guard import AddressRefused, Guard
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "2002:7f00:1::",
+        "fe80::1%eth0",
+        "fd00::1",
+    ],
+)
+def test_inner_addresses_are_refused(address: str) -> None:
+    assert not Guard([]).permits(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8"])
+def test_public_addresses_are_permitted(address: str) -> None:
+    assert Guard([]).permits(address)
+
+
+def test_an_allowed_network_is_permitted_and_nothing_beside_it() -> None:
+    guard = Guard(["10.0.0.0/24"])
+
+    assert guard.permits("10.0.0.255")
+    assert guard.permits("::ffff:10.0.0.1")
+    assert not guard.permits("10.0.1.0")
+
+
+def test_no_socket_is_made_to_a_refused_address() -> None:
+    with pytest.raises(AddressRefused):
+        Guard([]).socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))

@@ -1,0 +1,110 @@
+"""When a failed alert is tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.route.decide import after_failure, judge_smtp, judge_status, retry_after
+from services.route.model import Again, Exhausted, Failure, Kind, Refused
+from services.route.policy import JITTER, RETRIED, SCHEDULES
+from tests.unit.route.catalogs import AT
+
+KINDS = st.sampled_from(sorted(SCHEDULES))
+CHANCES = st.floats(min_value=0, max_value=1, exclude_max=True)
+PASSING = st.sampled_from(sorted(RETRIED))
+
+
+@given(KINDS, st.integers(1, 20), PASSING, CHANCES)
+def test_a_passing_failure_is_tried_again_as_often_as_the_schedule_says(
+    kind: Kind, attempt: int, failure: Failure, chance: float
+) -> None:
+    schedule = SCHEDULES[kind]
+
+    step = after_failure(kind, attempt, Refused(failure), lambda: chance)
+
+    if attempt >= len(schedule):
+        assert step == Exhausted(permanent=False)
+    else:
+        assert isinstance(step, Again)
+        assert abs(step.delay - schedule[attempt]) <= schedule[attempt] * JITTER
+
+
+@given(KINDS, st.integers(1, 4), st.timedeltas(timedelta(0), timedelta(days=9)))
+def test_retry_after_is_honoured_between_this_slot_and_the_next(
+    kind: Kind, attempt: int, asked: timedelta
+) -> None:
+    schedule = [*SCHEDULES[kind], SCHEDULES[kind][-1] * 2]
+
+    step = after_failure(kind, attempt, Refused("rate_limited", asked), lambda: 0.5)
+
+    if isinstance(step, Again):
+        base, following = schedule[attempt], schedule[attempt + 1]
+        assert base <= step.delay <= following
+        assert step.delay == asked or not base <= asked <= following
+
+
+@pytest.mark.parametrize("failure", sorted(set(get_args(Failure)) - RETRIED))
+def test_a_permanent_failure_is_not_tried_again(failure: Failure) -> None:
+    assert after_failure("webhook", 1, Refused(failure), lambda: 0.5) == Exhausted(permanent=True)
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+def test_schedules_begin_at_once_and_wait_longer_each_time(kind: Kind) -> None:
+    assert SCHEDULES[kind][0] == timedelta(0)
+    assert all(earlier < later for earlier, later in pairwise(SCHEDULES[kind]))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, None),
+        (204, None),
+        (299, None),
+        (301, "redirected"),
+        (400, "client_error"),
+        (401, "unauthorized"),
+        (403, "unauthorized"),
+        (404, "not_found"),
+        (408, "timeout"),
+        (410, "gone"),
+        (422, "client_error"),
+        (425, "rate_limited"),
+        (429, "rate_limited"),
+        (500, "server_error"),
+        (503, "server_error"),
+    ],
+)
+def test_what_a_status_means(status: int, expected: Failure | None) -> None:
+    assert judge_status(status) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(421, "smtp_temporary"), (499, "smtp_temporary"), (500, "smtp_permanent")],
+)
+def test_what_an_smtp_refusal_means(code: int, expected: Failure) -> None:
+    assert judge_smtp(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        pytest.param(None, None, id="absent"),
+        pytest.param("120", timedelta(seconds=120), id="seconds"),
+        pytest.param("Mon, 02 Mar 2026 12:01:00 GMT", timedelta(minutes=1), id="a date"),
+        pytest.param("Mon, 02 Mar 2026 11:00:00 GMT", timedelta(0), id="a date gone by"),
+        pytest.param("soon", None, id="neither"),
+        pytest.param("-5", None, id="negative"),
+        pytest.param("9" * 40, timedelta(seconds=10**8), id="absurdly long"),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_date(
+    header: str | None, expected: timedelta | None
+) -> None:
+    assert retry_after(header, AT) == expected

@@ -1,0 +1,83 @@
+"""A running service takes a good new catalog, and keeps the last good one otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.catalog import Catalog, CatalogHolder, InvalidCatalog
+from tests.support.catalogs import edited, write_catalog
+from tests.support.wait import eventually
+
+LONGER = edited("touchpoints.yaml", "delay: 1h", "delay: 2h")
+BROKEN = edited("touchpoints.yaml", "delay: 1h", "delay: soon")
+
+
+def delay(holder: CatalogHolder) -> timedelta:
+    return holder.current.touchpoint("delivered").delay
+
+
+def test_a_service_refuses_to_start_on_a_broken_catalog(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCatalog, match=r"touchpoints.yaml:4: `delay`: 'soon' is not"):
+        CatalogHolder(write_catalog(tmp_path, BROKEN))
+
+
+def test_a_change_is_taken_once_and_told(tmp_path: Path) -> None:
+    holder = CatalogHolder(write_catalog(tmp_path))
+    told: list[Catalog] = []
+    holder.subscribe(told.append)
+    assert not holder.reload()
+    write_catalog(tmp_path, LONGER)
+    assert holder.reload()
+    assert not holder.reload()
+    assert delay(holder) == timedelta(hours=2)
+    assert told == [holder.current]
+
+
+def test_a_broken_change_keeps_the_last_good_one_until_it_is_mended(tmp_path: Path) -> None:
+    holder = CatalogHolder(write_catalog(tmp_path))
+    write_catalog(tmp_path, BROKEN)
+    assert not holder.reload()
+    assert not holder.reload()
+    assert holder.reload_failed
+    assert delay(holder) == timedelta(hours=1)
+    write_catalog(tmp_path)
+    assert not holder.reload()
+    assert not holder.reload_failed
+
+
+def test_a_folder_that_vanishes_and_returns_is_survived(tmp_path: Path) -> None:
+    folder = write_catalog(tmp_path / "catalog")
+    holder = CatalogHolder(folder)
+    shutil.rmtree(folder)
+    assert not holder.reload()
+    assert holder.reload_failed
+    write_catalog(folder, LONGER)
+    assert holder.reload()
+    assert not holder.reload_failed
+
+
+def test_a_swapped_link_is_a_change_though_no_file_changed(tmp_path: Path) -> None:
+    write_catalog(tmp_path / "1")
+    write_catalog(tmp_path / "2", LONGER)
+    link = tmp_path / "mounted"
+    link.symlink_to(tmp_path / "1")
+    holder = CatalogHolder(link)
+    link.unlink()
+    link.symlink_to(tmp_path / "2")
+    assert holder.reload()
+    assert delay(holder) == timedelta(hours=2)
+
+
+async def test_watching_notices_by_itself(tmp_path: Path) -> None:
+    holder = CatalogHolder(write_catalog(tmp_path))
+    task = asyncio.create_task(holder.watch(timedelta(milliseconds=10)))
+    try:
+        write_catalog(tmp_path, LONGER)
+        await eventually(lambda: delay(holder) == timedelta(hours=2), within=10)
+    finally:
+        task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -21,10 +22,12 @@ from shared.clock import Clock
 from shared.consume import own_messages
 from shared.links import Links
 from shared.pii import Pii
-from shared.runtime import Runtime
+from shared.pulse import Pulse
+from shared.runtime import Runtime, Work
 
 _log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
+LOOK_EVERY = 5.0
 
 
 def build(settings: Settings, clock: Clock) -> Runtime:
@@ -47,13 +50,27 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     )
     runtime.worker("sender", Sender(runtime.database, clock, runtime.wake, mail).run)
     runtime.routes(Api(runtime.database, settings.api_tokens).routes())
+    runtime.worker("catalog", reloading(holder))
+    metrics.catalog_state(runtime.registry, lambda: holder.reload_failed)
     runtime.tallies(metrics.tallies(holder.current))
     say_what_waits(holder.current)
     return runtime
+
+
+def reloading(holder: CatalogHolder) -> Work:
+    """Return the loop that looks for changes of the catalog."""
+
+    async def look(pulse: Pulse) -> None:
+        while True:
+            pulse.beat()
+            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.to_thread(holder.reload)
+
+    return look
 
 
 def say_what_waits(catalog: Catalog) -> None:
     """Log each touchpoint that this release leaves alone: its silence must not be a riddle."""
     for touchpoint, needs in not_decided(catalog):
         extra = {"action": "touchpoint_not_decided", "touchpoint": touchpoint, "needs": needs}
-        _log.warning("this release decides nothing for this touchpoint", extra=extra)
+        _log.info("this release decides nothing for this touchpoint", extra=extra)

@@ -69,9 +69,9 @@ class Speech:
 
     def pill(self, standing: Standing) -> str:
         """Say how much time is left, or how late it is."""
-        span = self.span(abs(standing.left))
-        gettext = self.translations.gettext
-        return gettext("%(span)s late" if standing.late else "%(span)s left") % {"span": span}
+        span, gettext = self.span(abs(standing.left)), self.translations.gettext
+        text = gettext("%(span)s late") if standing.late else gettext("%(span)s left")
+        return text % {"span": span}
 
     def span(self, span: timedelta) -> str:
         """Say a length of time in its two greatest units."""

@@ -106,7 +106,7 @@ def _no_constant(name: str) -> NoReturn:
 def _inspect(data: Any, what: str) -> None:
     """Refuse what the rule engine would cut short or choke on."""
     for value, depth in _walk(data):
-        if depth > MAX_DEPTH + 1:
+        if depth > MAX_DEPTH:
             raise UnreadableMessage(f"{what} is nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, str) and "\x00" in value:
             raise UnreadableMessage(f"{what} holds the character U+0000 inside a text")

@@ -5,7 +5,11 @@
   const state = document.getElementById("live");
   let busy = false, again = false;
 
-  const say = (text) => { if (state.textContent !== text) state.textContent = text; };
+  const say = (well) => {
+    const text = well ? state.dataset.on : state.dataset.off;
+    if (state.textContent !== text) state.textContent = text;
+    state.className = well ? "" : "off";
+  };
 
   async function refresh() {
     if (busy || rows.querySelector(":active")) { again = true; return; }
@@ -19,8 +23,8 @@
         rows.innerHTML = await answer.text();
         if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
       }
-      say(answer.ok ? state.dataset.on : state.dataset.off);
-    } catch { say(state.dataset.off); }
+      say(answer.ok);
+    } catch { say(false); }
     setTimeout(() => { busy = false; if (again) refresh(); }, 300);
   }
 
@@ -29,7 +33,7 @@
     source.onopen = refresh;
     source.addEventListener("changed", refresh);
     source.onerror = () => {
-      say(state.dataset.off);
+      say(false);
       // A browser retries a broken stream, but gives up on a refused one.
       if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
     };

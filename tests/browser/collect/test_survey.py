@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -53,7 +54,8 @@ def address(migrated: str, clock: ManualClock) -> Iterator[str]:
     """The service with one invitation per survey."""
     runtime = build(settings_for(migrated), clock)
 
-    async def invite() -> None:
+    @asynccontextmanager
+    async def lifespan(web: Starlette) -> AsyncIterator[None]:
         await runtime.database.open()
         asked = [
             an_invitation(invitation_id=name, touchpoint=touchpoint, survey=survey)
@@ -61,9 +63,10 @@ def address(migrated: str, clock: ManualClock) -> Iterator[str]:
         ]
         async with runtime.database.transaction() as connection:
             await store.save_invitations(connection, asked)
+        yield
+        await runtime.database.close()
 
-    routes = runtime.application().routes
-    web = Starlette(routes=routes, on_startup=[invite])
+    web = Starlette(routes=runtime.application().routes, lifespan=lifespan)
     server = Server(uvicorn.Config(web, port=0, log_level="error"))
     thread = Thread(target=server.run)
     thread.start()
@@ -135,7 +138,7 @@ async def test_each_option_has_a_name_and_the_ends_say_what_they_mean(
         for node in tree["nodes"]
         if node.get("role", {}).get("value") == "radio"
     ]
-    assert names == ["1, Very little effort", "2", "3", "4", "5, Very much effort"]
+    assert names == ["1 Very little effort", "2", "3", "4", "5 Very much effort"]
 
 
 async def test_a_missing_score_puts_the_reader_at_the_problem(browser: Tab, address: str) -> None:

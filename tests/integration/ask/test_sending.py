@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from prometheus_client import CollectorRegistry
 
 from services.ask import store
@@ -118,15 +119,87 @@ async def test_an_ask_is_sent_once_and_said_to_be(
         assert (await tallies.read(connection))["invitations"] == {("delivered", "email"): 1}
 
 
-async def test_one_connection_serves_many_mails(
-    ask: db.Database, clock: ManualClock, mailer: Mailer, mail_sink: MailSink
-) -> None:
+class CountingSink(MailSink):
+    """Counts connections, and runs `meanwhile` while a mail is being handed over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections = 0
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    def _session(self) -> SMTP:
+        self.connections += 1
+        return super()._session()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.meanwhile:
+            await self.meanwhile()
+        return await super().handle_DATA(server, session, envelope)
+
+
+async def test_one_connection_serves_many_mails(ask: db.Database, clock: ManualClock) -> None:
     await plan(ask, *(f"c{n}" for n in range(5)))
-    sender = a_sender(ask, clock, mailer)
-    assert [await sender.step() for _ in range(6)] == [True] * 5 + [False]
-    assert sorted(mail.recipients[0] for mail in mail_sink.mails) == [
-        f"c{n}@example.com" for n in range(5)
-    ]
+    async with CountingSink() as sink:
+        mailer = Mailer(f"smtp://127.0.0.1:{sink.port}", "ask@shop.example")
+        sender = a_sender(ask, clock, mailer)
+        assert [await sender.step() for _ in range(6)] == [True] * 5 + [False]
+        await mailer.close()
+    recipients = sorted(mail.recipients[0] for mail in sink.mails)
+    assert recipients == [f"c{n}@example.com" for n in range(5)]
+    assert sink.connections == 1
+
+
+async def test_a_connection_that_the_server_closed_while_idle_is_made_anew(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await plan(ask, "first", "second")
+    async with CountingSink() as sink:
+        mailer = Mailer(f"smtp://127.0.0.1:{sink.port}", "ask@shop.example")
+        sender = a_sender(ask, clock, mailer)
+        await sender.step()
+        assert mailer._client is not None
+        mailer._client.close()
+        await sender.step()
+        await mailer.close()
+    assert (await states(ask), sink.connections) == (["sent", "sent"], 2)
+
+
+async def test_an_acceptance_that_comes_after_the_lease_is_still_the_truth(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await plan(ask, "kim")
+    async with CountingSink() as sink:
+        mailer = Mailer(f"smtp://127.0.0.1:{sink.port}", "ask@shop.example")
+        sender = a_sender(ask, clock, mailer)
+
+        async def lose_the_lease() -> None:
+            clock.advance(LEASE * 2)
+            await sender.expire()
+            assert await states(ask) == ["unknown"]
+
+        sink.meanwhile = lose_the_lease
+        await sender.step()
+        await mailer.close()
+    assert (await states(ask), await events(ask)) == (["sent"], ["sent"])
+
+
+async def test_a_mail_on_its_way_is_finished_when_the_process_is_told_to_stop(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await plan(ask, "kim")
+    async with CountingSink() as sink:
+        mailer = Mailer(f"smtp://127.0.0.1:{sink.port}", "ask@shop.example")
+        sender = a_sender(ask, clock, mailer)
+        running = asyncio.create_task(sender.run(Pulse("sender", lambda: 0.0)))
+
+        async def stop() -> None:
+            running.cancel()
+            await asyncio.sleep(0)
+
+        sink.meanwhile = stop
+        await asyncio.wait({running}, timeout=20)
+        assert running.cancelled()
+    assert (await states(ask), await events(ask)) == (["sent"], ["sent"])
 
 
 async def test_a_temporary_refusal_is_tried_again_later_and_sent_once(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -191,3 +194,36 @@ async def test_an_unreadable_record_is_a_dead_letter_and_holds_nobody_up(
     assert b"source olist: mapping response 1: customer: no such key: customer" in letters
     assert (await counted(listening))["answers"] == {("olist",): 1}
     assert (await counted(listening))["dead_letters"] == {("olist.events", "UnreadableMessage"): 2}
+
+
+def olist_log(shared_data: Path, limit: int) -> list[dict[str, object]]:
+    tool, logs = shared_data / "tools" / "olist_stream.py", shared_data / "logs" / "olist"
+    command = [sys.executable, str(tool), str(logs), "--limit", str(limit)]
+    said = subprocess.run(command, capture_output=True, check=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
+async def test_a_slice_of_the_real_order_log_is_counted_line_by_line(
+    listening: Database, clock: Clock, shared_data: Path
+) -> None:
+    log = olist_log(shared_data, 2000)
+    kinds = Counter(str(line["kind"]) for line in log)
+    olist = consumer(listening, clock, CATALOGS / "olist")
+    for _ in ("played", "played again"):
+        await take_all(olist, log)
+    rows = await outbox(listening)
+    assert Counter(row["aggregatetype"] for row in rows) == {
+        "touchback.signals": kinds["order.delivered"],
+        "touchback.answers": kinds["survey.answered"],
+    }
+    scores = Counter(body.score for row in rows if isinstance(body := event(row).body, Answer))
+    assert scores == Counter(line["score"] for line in log if line["kind"] == "survey.answered")
+    counts = {name: sum(values.values()) for name, values in (await counted(listening)).items()}
+    assert sum(counts.values()) == len(log)
+    assert "dead_letters" not in counts
+
+
+async def take_all(olist: Consumer[Finding], log: Sequence[object]) -> None:
+    """In batches, as they would come; a record that was there already has its old place."""
+    for first in range(0, len(log), 500):
+        await olist.take(records("olist.events", log[first : first + 500], first))

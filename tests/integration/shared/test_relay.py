@@ -90,9 +90,7 @@ async def test_side_by_side_relays_keep_the_order_of_each_key(
     monkeypatch.setattr(relay, "BATCH", 50)
     async with topic_of(kafka) as topic:
         keys = [f"c-{n}" for n in range(20)]
-        await write(
-            kernel_db, *(outgoing(topic, key, str(n)) for n in range(100) for key in keys)
-        )
+        await write(kernel_db, *(outgoing(topic, key, str(n)) for n in range(100) for key in keys))
         relays = [a_relay(kernel_db, factory(kafka)) for _ in range(3)]
         while sum(await asyncio.gather(*(each.step() for each in relays))):
             pass

@@ -137,17 +137,16 @@ async def test_claiming_reads_the_index_however_many_timers_wait(kernel_db: db.D
         )
         await connection.execute("analyze timers")
         plan = await connection.fetch(
-            "explain " + timers.kernel.QUERIES["timers_claim"].replace("$2", "500").replace(
-                "$1", f"'{START.isoformat()}'"
-            )
+            "explain "
+            + timers.kernel.QUERIES["timers_claim"]
+            .replace("$2", "500")
+            .replace("$1", f"'{START.isoformat()}'")
         )
     text = "\n".join(row[0] for row in plan)
     assert "timers_due_at" in text
     assert "Seq Scan" not in text
 
 
-@pytest.mark.parametrize(
-    ("failures", "seconds"), [(1, 1), (2, 2), (5, 16), (11, 600), (1000, 600)]
-)
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 1), (2, 2), (5, 16), (11, 600), (1000, 600)])
 def test_the_wait_after_failures_doubles_up_to_ten_minutes(failures: int, seconds: int) -> None:
     assert timers.backoff(failures) == timedelta(seconds=seconds)

@@ -1,0 +1,104 @@
+"""The pages over a real database, and a stand-in for the service they act through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from services.console import handlers, http, outbound
+from services.console.app import MIGRATIONS, routes
+from services.console.live import Live
+from services.console.pages import Pages
+from shared import db, migrate
+from shared.consume import Item
+from shared.contracts.base import Message
+from shared.contracts.envelope import Event
+from shared.links import Links
+from shared.wake import Wake
+from tests.support.clock import START, ManualClock
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass(slots=True)
+class CloseDouble:
+    """Records what is sent, and answers what it is told to; `Away` when told nothing."""
+
+    outcome: outbound.Outcome = field(default_factory=outbound.Away)
+    sent: list[tuple[str, str, Mapping[str, Any], str]] = field(default_factory=list)
+
+    async def act(
+        self, case_id: str, action: str, body: Mapping[str, Any], key: str
+    ) -> outbound.Outcome:
+        self.sent.append((case_id, action, body, key))
+        return self.outcome
+
+
+@dataclass(slots=True)
+class Desk:
+    """An agent's browser at the console."""
+
+    browser: httpx.AsyncClient
+    database: db.Database
+    close: CloseDouble
+    live: Live
+    clock: ManualClock
+
+    async def hears(
+        self,
+        type: str,
+        body: Message,
+        source: str = "touchback/route",
+        id: str = "",
+        at: datetime = START,
+    ) -> None:
+        """A message comes from a topic."""
+        subject = getattr(body, "customer_id", "")
+        event = Event(id or f"{type}/{body!r}", source, type, subject, at, body)
+        async with self.database.transaction() as connection:
+            await handlers.handle(connection, [Item(source, event.id, event)], START)
+
+    async def page(self, address: str) -> str:
+        """Open a page."""
+        response = await self.browser.get(address)
+        assert response.status_code == 200, response.text
+        return response.text
+
+    async def says_who(self, name: str) -> None:
+        """Give a name, once."""
+        await self.submit("/", "/you", name=name)
+
+    async def submit(self, address: str, action: str, **fields: str) -> httpx.Response:
+        """Open a page, fill the form with this action, and send it."""
+        return await self.browser.post(action, data=form(await self.page(address), action) | fields)
+
+
+def form(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form with this action."""
+    found = re.search(rf'<form[^>]*action="{re.escape(action)}"[^>]*>(.*?)</form>', page, re.DOTALL)
+    assert found is not None, f"no form {action}"
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[1])
+    return dict(hidden)
+
+
+@pytest.fixture
+async def desk(database: str, clock: ManualClock) -> AsyncIterator[Desk]:
+    await migrate.apply(database, "console", MIGRATIONS)
+    pool = db.Database(database, "console")
+    await pool.open()
+    close, live = CloseDouble(), Live(Wake(pool))
+    zone = ZoneInfo("Europe/Berlin")
+    pages = Pages(pool, clock, close, Links([KEY]), lambda: zone, secure=False)
+    app = Starlette(routes=routes(pages, live, http.Summary(pool, clock)))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://console") as browser:
+        yield Desk(browser, pool, close, live, clock)
+    await pool.close()

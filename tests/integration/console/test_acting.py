@@ -1,0 +1,183 @@
+"""Acting from a page: real forms, done once, refused kindly, and nothing typed is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from services.console.outbound import Away, Close, Conflict, Done, Outcome, Refused
+from tests.integration.console.conftest import Desk, form
+from tests.unit.close.cases import an_event
+
+OPENED = "touchback.case.opened.v1"
+TAKE = "/cases/c1/acknowledge"
+TAKEN = an_event(version=2, state="acknowledged", assignee="lena")
+
+
+@pytest.fixture
+async def agent(desk: Desk) -> Desk:
+    """Lena, before one open case."""
+    await desk.hears(OPENED, an_event())
+    await desk.says_who("Lena 李")
+    return desk
+
+
+async def test_taking_a_case_goes_to_close_and_back_to_the_list(agent: Desk) -> None:
+    agent.close.outcome = Done(TAKEN)
+    response = await agent.submit("/?state=all", f"{TAKE}?state=all")
+    assert (response.status_code, response.headers["location"]) == (303, "/?state=all")
+    [(case_id, action, body, key)] = agent.close.sent
+    assert (case_id, action) == ("c1", "acknowledge")
+    assert body == {"actor": "Lena 李", "version": 1}
+    assert len(key) == 36
+    assert "Taken" in await agent.page("/")  # at once, before the topic brings it
+
+
+async def test_a_form_sent_twice_carries_the_same_key(agent: Desk) -> None:
+    fields = form(await agent.page("/"), TAKE)
+    for _ in range(2):
+        await agent.browser.post(TAKE, data=fields)
+    keys = {key for _, _, _, key in agent.close.sent}
+    assert len(agent.close.sent) == 2
+    assert len(keys) == 1
+
+
+async def test_the_second_taker_reads_who_has_it(agent: Desk) -> None:
+    agent.close.outcome = Conflict(outdated=True, assignee="marek", state="acknowledged")
+    response = await agent.submit("/", TAKE)
+    assert response.status_code == 409
+    assert "marek has this case" in response.text
+    assert "<h1>Inbox" in response.text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "message"),
+    [
+        pytest.param(Away(), 503, "Nothing is lost", id="close is away"),
+        pytest.param(Conflict(False, None, "resolved"), 409, "now “Resolved”", id="impossible"),
+        pytest.param(Refused("how: too long"), 422, "how: too long", id="refused"),
+    ],
+)
+async def test_whatever_goes_wrong_what_was_typed_stays(
+    agent: Desk, outcome: Outcome, status: int, message: str
+) -> None:
+    taken = an_event(version=2, state="acknowledged", assignee="lena")
+    await agent.hears("touchback.case.acknowledged.v1", taken, source="touchback/close")
+    agent.close.outcome = outcome
+    response = await agent.submit(
+        "/cases/c1", "/cases/c1/contacted", how="chat", outcome="a long <story>"
+    )
+    assert response.status_code == status
+    assert message in response.text
+    assert "a long &lt;story&gt;</textarea>" in response.text
+    assert 'value="chat" selected' in response.text
+
+
+async def test_a_form_that_is_not_filled_in_does_not_reach_close(agent: Desk) -> None:
+    taken = an_event(version=2, state="acknowledged", assignee="lena")
+    await agent.hears("touchback.case.acknowledged.v1", taken, source="touchback/close")
+    response = await agent.submit("/cases/c1", "/cases/c1/contacted", how="chat", outcome="  ")
+    assert response.status_code == 422
+    assert "Fill in every field" in response.text
+    assert agent.close.sent == []
+
+
+async def test_nobody_acts_without_a_name(desk: Desk) -> None:
+    await desk.hears(OPENED, an_event())
+    response = await desk.submit("/", TAKE)
+    assert response.status_code == 422
+    assert "Say who you are first" in response.text
+    assert desk.close.sent == []
+
+
+@pytest.mark.parametrize("token", ["", "forged", "of another visitor"])
+async def test_a_form_of_another_site_does_nothing(agent: Desk, token: str) -> None:
+    fields = form(await agent.page("/"), TAKE)
+    if token == "of another visitor":
+        agent.browser.cookies.set("touchback_session", "somebody-else")
+    else:
+        fields["token"] = token
+    response = await agent.browser.post(TAKE, data=fields)
+    assert response.status_code == 422
+    assert agent.close.sent == []
+
+
+async def test_the_session_cookie_never_leaves_the_site(desk: Desk) -> None:
+    response = await desk.browser.get("/")
+    cookie = response.headers["set-cookie"].lower()
+    assert "samesite=strict" in cookie
+    assert "httponly" in cookie
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example", ""])
+async def test_no_form_leads_off_the_site(agent: Desk, back: str) -> None:
+    agent.close.outcome = Done(TAKEN)
+    response = await agent.submit("/", TAKE, back=back)
+    assert response.headers["location"] == "/"
+
+
+async def test_an_unknown_step_is_404(agent: Desk) -> None:
+    assert (await agent.browser.post("/cases/c1/explode", data={})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("assigned", "acknowledge"),
+        ("acknowledged", "contacted"),
+        ("contacted", "resolve"),
+        ("waiting_customer", "resolve"),
+        ("resolved", "reopen"),
+    ],
+)
+async def test_a_case_offers_its_next_step_first(desk: Desk, state: str, expected: str) -> None:
+    await desk.hears(OPENED, an_event(state=state, assignee="lena"))
+    page = await desk.page("/cases/c1")
+    first = page.index('<form method="post" action="/cases/c1/')
+    assert page[first:].startswith(f'<form method="post" action="/cases/c1/{expected}"')
+
+
+async def answer(status: int, content: Any) -> Outcome:
+    """What the client makes of an answer of `close`."""
+    seen: list[Any] = []
+
+    async def reply(request: web.Request) -> web.Response:
+        seen.append((request.headers["Authorization"], request.headers["Idempotency-Key"]))
+        return web.json_response(content, status=status)
+
+    app = web.Application()
+    app.router.add_post("/v1/cases/c1/note", reply)
+    async with TestServer(app) as server:
+        close = Close(str(server.make_url("/")), "secret")
+        outcome = await close.act("c1", "note", {"note": "x"}, "k1")
+    assert seen == [("Bearer secret", "k1")]
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "expected"),
+    [
+        pytest.param(200, {"case": TAKEN.model_dump(mode="json")}, Done(TAKEN), id="done"),
+        pytest.param(
+            409,
+            {"reason": "outdated_version", "assignee": "marek", "state": "acknowledged"},
+            Conflict(True, "marek", "acknowledged"),
+            id="somebody was faster",
+        ),
+        pytest.param(422, {"title": "no", "detail": "why"}, Refused("why"), id="refused"),
+        pytest.param(503, {"title": "away"}, Away(), id="its database is away"),
+        pytest.param(401, {"title": "token"}, Away(), id="our token is not known"),
+        pytest.param(200, {"case": {}}, Away(), id="an answer we cannot read"),
+    ],
+)
+async def test_answers_of_close_are_understood(
+    status: int, content: Any, expected: Outcome
+) -> None:
+    assert await answer(status, content) == expected
+
+
+async def test_a_close_that_is_not_there_is_away() -> None:
+    assert await Close("http://127.0.0.1:1", "t").act("c1", "note", {}, "k") == Away()

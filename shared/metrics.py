@@ -78,6 +78,11 @@ class Kernel:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=registry,
         )
+        self.reload_failed = Gauge(
+            PREFIX + "catalog_reload_failed",
+            "1 while the catalog on disk is broken and the last good one is in use.",
+            registry=registry,
+        )
         build = Gauge(
             PREFIX + "build_info",
             "Always 1; the labels say what runs.",

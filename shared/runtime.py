@@ -29,6 +29,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from shared import db, kafka, migrate, topics, web
+from shared.catalog import CatalogHolder
 from shared.clock import Clock, monotonic
 from shared.consume import BATCH, Consumer, Handle, Parse, raw_batch, unread_batch
 from shared.errors import SchemaOutdated
@@ -50,6 +51,7 @@ from shared.wake import Wake
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Work = Callable[[Pulse], Awaitable[None]]
+CATALOG_LOOK = 5.0
 FLUSH = 3.0
 STOP_CONSUMING = 5.5
 
@@ -86,6 +88,20 @@ class Runtime:
         )
 
     # --- what app.build composes ---------------------------------------------------------------
+
+    def catalog(self) -> CatalogHolder:
+        """Load the catalog and follow its changes; raises when it is broken or not there."""
+        holder = CatalogHolder(self.settings.catalog)
+        self._kernel.reload_failed.set_function(lambda: float(holder.reload_failed))
+
+        async def follow(pulse: Pulse) -> None:
+            while True:
+                pulse.beat()
+                await asyncio.to_thread(holder.reload)
+                await asyncio.sleep(CATALOG_LOOK)
+
+        self.worker("catalog", follow)
+        return holder
 
     def consume(
         self, from_topics: Sequence[str], *, parse: Parse[T], handle: Handle[T]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -17,23 +16,20 @@ from services.ask.sweep import Desk as MailDesk
 from services.ask.sweep import Sender
 from shared import topics
 from shared.catalog.catalog import Catalog
-from shared.catalog.watch import CatalogHolder
 from shared.clock import Clock
 from shared.consume import own_messages
 from shared.links import Links
 from shared.pii import Pii
-from shared.pulse import Pulse
-from shared.runtime import Runtime, Work
+from shared.runtime import Runtime
 
 _log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOOK_EVERY = 5.0
 
 
 def build(settings: Settings, clock: Clock) -> Runtime:
     """Put the service together; raises InvalidCatalog when the catalog is broken."""
-    holder = CatalogHolder(settings.catalog)
     runtime = Runtime("ask", settings, clock, MIGRATIONS)
+    holder = runtime.catalog()
     links = Links(settings.link_keys)
     delays = metrics.decision_delay(runtime.registry)
     desk = Desk(lambda: holder.current, links, settings.public_url, delays)
@@ -50,23 +46,9 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     )
     runtime.worker("sender", Sender(runtime.database, clock, runtime.wake, mail).run)
     runtime.routes(Api(runtime.database, settings.api_tokens).routes())
-    runtime.worker("catalog", reloading(holder))
-    metrics.catalog_state(runtime.registry, lambda: holder.reload_failed)
     runtime.tallies(metrics.tallies(holder.current))
     say_what_waits(holder.current)
     return runtime
-
-
-def reloading(holder: CatalogHolder) -> Work:
-    """Return the loop that looks for changes of the catalog."""
-
-    async def look(pulse: Pulse) -> None:
-        while True:
-            pulse.beat()
-            await asyncio.sleep(LOOK_EVERY)
-            await asyncio.to_thread(holder.reload)
-
-    return look
 
 
 def say_what_waits(catalog: Catalog) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 
 from services.ask.policy import SENDS
 from shared.catalog.catalog import Catalog
@@ -71,13 +70,3 @@ def decision_delay(registry: CollectorRegistry) -> Histogram:
         buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400),
         registry=registry,
     )
-
-
-def catalog_state(registry: CollectorRegistry, failed: Callable[[], bool]) -> None:
-    """Expose whether the newest catalog could not be loaded."""
-    gauge = Gauge(
-        PREFIX + "catalog_reload_failed",
-        "1 while the catalog on disk is broken and the last good one is in use.",
-        registry=registry,
-    )
-    gauge.set_function(lambda: float(failed()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from starlette.routing import Route
@@ -17,14 +16,11 @@ from services.collect.policy import Policy
 from services.collect.settings import Settings
 from shared import topics
 from shared.catalog.catalog import Catalog
-from shared.catalog.watch import CatalogHolder
 from shared.clock import Clock
 from shared.links import Links
-from shared.pulse import Pulse
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOOK_AROUND = 5.0
 
 
 def policy_of(catalog: Catalog) -> Policy:
@@ -39,18 +35,12 @@ def policy_of(catalog: Catalog) -> Policy:
 
 def build(settings: Settings, clock: Clock) -> Runtime:
     """Compose the service."""
-    holder = CatalogHolder(settings.catalog)
+    runtime = Runtime("collect", settings, clock, MIGRATIONS)
+    holder = runtime.catalog()
 
     def policy() -> Policy:
         return policy_of(holder.current)
 
-    async def watch(pulse: Pulse) -> None:
-        while True:
-            pulse.beat()
-            await asyncio.to_thread(holder.reload)
-            await asyncio.sleep(LOOK_AROUND)
-
-    runtime = Runtime("collect", settings, clock, MIGRATIONS)
     handlers = Handlers(policy)
     links = Links(settings.link_keys)
     renderer = Renderer(policy)
@@ -69,5 +59,4 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         ]
     )
     runtime.tallies(metrics.tallies(policy()))
-    runtime.worker("catalog", watch)
     return runtime

@@ -29,7 +29,7 @@ def standing(invitation: Invitation, response: Response | None, now: datetime) -
     """Say what the holder of a link may do; an answer given in time stays changeable for a day."""
     if response is not None:
         until = response.received_at + CHANGEABLE_FOR
-        return Changeable(response, until) if now <= until else Closed("already_answered")
+        return Changeable(response, until) if now < until else Closed("already_answered")
     if invitation.state == "cancelled":
         return Closed("cancelled")
     if invitation.state == "expired" or now >= invitation.expires_at:

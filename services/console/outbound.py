@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from pydantic import ValidationError
@@ -48,6 +48,14 @@ class Away:
 Outcome = Done | Conflict | Refused | Away
 
 
+class Acting(Protocol):
+    """What can act on a case."""
+
+    async def act(self, case_id: str, action: str, body: Mapping[str, Any], key: str) -> Outcome:
+        """Do something to a case; the same key does it once, however often it is sent."""
+        ...
+
+
 class Close:
     """The service `close`, as this one calls it."""
 
@@ -56,7 +64,7 @@ class Close:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def act(self, case_id: str, action: str, body: Mapping[str, Any], key: str) -> Outcome:
-        """Do something to a case; the same key does it once, however often it is sent."""
+        """Send it; whatever cannot be read as an answer counts as none."""
         url = self._url / "v1" / "cases" / case_id / action
         headers = {**self._headers, "Idempotency-Key": key}
         # People's clicks are rare, so a session for each costs nothing and leaks nothing.

@@ -16,7 +16,7 @@ from services.console import store
 from services.console.decide import standing, steps
 from services.console.languages import catalogues
 from services.console.model import Inbox, Step, Wanted
-from services.console.outbound import Away, Close, Conflict, Done, Outcome
+from services.console.outbound import Acting, Away, Conflict, Done, Outcome, Refused
 from services.console.render import Speech, environment
 from services.console.visitor import (
     Visitor,
@@ -52,7 +52,7 @@ class Pages:
         self,
         database: db.Database,
         clock: Clock,
-        close: Close,
+        close: Acting,
         links: Links,
         zone: Callable[[], ZoneInfo],
         *,
@@ -135,6 +135,7 @@ class Pages:
             said=said,
             event=event,
             given=dict(given or {}),
+            tried=request.path_params.get("step", ""),
             steps=steps(event.state),
             timeline=moments,
             earlier=[each for each in cases if each.case_id != event.case_id],
@@ -163,8 +164,8 @@ class Pages:
         missing = self._missing(request, form, step, who)
         if missing:
             return await self._again(request, form, missing, 422)
-        body = {name: form[name].strip() for name in FIELDS[step]}
-        body |= {"actor": who.name, "version": int(form["version"])}  # type: ignore[dict-item]  # JSON
+        typed = {name: form[name].strip() for name in FIELDS[step]}
+        body = {"actor": who.name, "version": int(form["version"]), **typed}
         case_id = request.path_params["case_id"]
         outcome = await self._close.act(case_id, step, body, form["key"])
         if isinstance(outcome, Done):
@@ -257,7 +258,7 @@ class Pages:
         return response
 
 
-_STATUS: Mapping[type, int] = {Conflict: 409, Away: 503}
+_STATUS: Mapping[type[Outcome], int] = {Conflict: 409, Away: 503, Refused: 422}
 
 
 def _wanted(request: Request) -> Wanted:

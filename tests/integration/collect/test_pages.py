@@ -136,6 +136,19 @@ async def test_a_double_click_counts_once(collect: Collect) -> None:
     assert await collect.said() == [("received", 3)]
 
 
+async def test_two_changes_at_once_are_both_kept(collect: Collect) -> None:
+    await collect.invite()
+    await collect.browser.post(collect.page, data={"score": "3"})
+    await collect.browser.post(f"{collect.page}/more", data={})
+    for score in range(4, 9):
+        await asyncio.gather(
+            collect.browser.post(collect.page, data={"score": str(score)}),
+            collect.browser.post(f"{collect.page}/more", data={"comment": f"comment {score}"}),
+        )
+        last = (await collect.published())[-1][1]
+        assert (last.score, last.comment) == (score, f"comment {score}")
+
+
 async def test_a_comment_that_meets_the_sweep_waits_for_it_and_completes_nothing_twice(
     collect: Collect,
 ) -> None:

@@ -40,7 +40,7 @@ def test_a_language_says_everything_and_keeps_every_placeholder(language: str) -
         if ids[0]:
             assert all(texts), ids
             for text in texts:
-                assert set(PLACES.findall(text)) == set(PLACES.findall(ids[-1])), ids
+                assert set(PLACES.findall(text or "")) == set(PLACES.findall(ids[-1])), ids
             assert not message.fuzzy, ids
 
 

@@ -196,10 +196,12 @@ class Consumer(Generic[T]):
     async def _fresh(
         self, connection: db.Connection, items: Sequence[Item[T]], now: datetime
     ) -> list[Item[T]]:
-        unique = {(item.source, item.id): item for item in reversed(items)}
+        unique: dict[inbox.Identity, Item[T]] = {}
+        for item in items:
+            unique.setdefault((item.source, item.id), item)
         new = await inbox.accept(connection, unique, now)
         self._counters.duplicate.labels(topics.group(self._service)).inc(len(items) - len(new))
-        return [item for key, item in reversed(unique.items()) if key in new]
+        return [item for key, item in unique.items() if key in new]
 
     async def _bury(
         self, connection: db.Connection, refused: Sequence[Refused], now: datetime

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared import db, kernel
 
 Identity = tuple[str, str]
 """(source, id): unique for an event wherever and however often it arrives."""
+
+
+KEPT = timedelta(days=14)
+"""A week longer than Kafka keeps records by default. What comes again later than that still has no
+second effect: services derive their ids from the event's own."""
+
+
+async def prune(connection: db.Connection, now: datetime) -> None:
+    """Forget events that were taken so long ago that no topic holds them any more."""
+    await connection.execute(kernel.QUERIES["inbox_prune"], now - KEPT)
 
 
 async def accept(

@@ -15,9 +15,8 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from shared.errors import InvalidSettings, Unavailable
 from shared.settings import Settings
-from shared.topics import ALL, Topic
+from shared.topics import ALL, LARGEST_LETTER, Topic
 
-LARGEST_MESSAGE = 1024 * 1024
 _LOOPBACK = ("localhost", "127.", "[::1]")
 _SASL: dict[str, type[SASLPlaintext | SASLScram256 | SASLScram512]] = {
     "PLAIN": SASLPlaintext,
@@ -108,7 +107,7 @@ async def producer(settings: Settings) -> AIOKafkaProducer:
         enable_idempotence=settings.kafka_idempotence,
         linger_ms=2,
         max_batch_size=256 * 1024,
-        max_request_size=2 * LARGEST_MESSAGE,
+        max_request_size=LARGEST_LETTER,
         request_timeout_ms=10_000,
     )
     try:
@@ -128,8 +127,9 @@ class Cluster:
 
 
 def _new(topic: Topic, cluster: Cluster) -> NewTopic:
-    configs = {"cleanup.policy": "compact"} if topic.compacted else {}
-    return NewTopic(topic.name, cluster.partitions, cluster.replication, topic_configs=configs)
+    return NewTopic(
+        topic.name, cluster.partitions, cluster.replication, topic_configs=dict(topic.configs)
+    )
 
 
 async def create_topics(settings: Settings, extra: Iterable[str] = ()) -> list[str]:

@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from shared import db, kafka, migrate, topics, web
+from shared import db, inbox, kafka, migrate, topics, web
 from shared.catalog import CatalogHolder
 from shared.clock import Clock, monotonic
 from shared.consume import BATCH, Consumer, Handle, Parse, raw_batch, unread_batch
@@ -53,6 +53,7 @@ T = TypeVar("T")
 Work = Callable[[Pulse], Awaitable[None]]
 CATALOG_LOOK = 5.0
 FLUSH = 3.0
+FORGET_EVERY = 360  # rounds of 10 s: once an hour
 STOP_CONSUMING = 5.5
 
 
@@ -282,6 +283,16 @@ class Runtime:
             wait = 0.5 if monotonic() - started > 30 else min(wait * 2, 5.0)
             await asyncio.sleep(wait)
 
+    async def _forget(self, pulse: Pulse) -> None:
+        rounds = 0
+        while True:
+            pulse.beat()
+            if rounds % FORGET_EVERY == 0:
+                async with self.database.transaction() as connection:
+                    await inbox.prune(connection, self.clock.now())
+            rounds += 1
+            await asyncio.sleep(10.0)
+
     async def _watch_progress(self, pulse: Pulse) -> None:
         while True:
             pulse.beat()
@@ -299,6 +310,7 @@ class Runtime:
             "wake": lambda pulse: self.wake.run(),
             "relay": lambda pulse: self._relay.run(),
             "progress": self._watch_progress,
+            "forget": self._forget,
             **self._workers,
         }
         if self._timers:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 SIGNALS = "touchback.signals"
 ANSWERS = "touchback.answers"
@@ -15,24 +16,28 @@ ALERTS = "touchback.alerts"
 DEAD_LETTERS = "touchback.dead-letters"
 
 
+LARGEST_LETTER = 16 * 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic and whether only the newest record per key is kept."""
+    """A topic and how the broker keeps it."""
 
     name: str
-    compacted: bool = False
+    configs: Mapping[str, str] = field(default_factory=dict)
 
 
 ALL: tuple[Topic, ...] = (
     Topic(SIGNALS),
     Topic(ANSWERS),
-    Topic(PROFILES, compacted=True),
+    Topic(PROFILES, {"cleanup.policy": "compact"}),
     Topic(DECISIONS),
     Topic(INVITATIONS),
     Topic(RESPONSES),
     Topic(CASES),
     Topic(ALERTS),
-    Topic(DEAD_LETTERS),
+    # A record of the largest usual size, and the reason beside it.
+    Topic(DEAD_LETTERS, {"max.message.bytes": str(LARGEST_LETTER)}),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -14,12 +13,10 @@ from shared.catalog.catalog import Catalog
 from shared.catalog.watch import CatalogHolder
 from shared.clock import Clock
 from shared.pii import Pii
-from shared.pulse import Pulse
 from shared.runtime import Runtime
 
 _log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOOK_AROUND = 5.0
 
 
 class Current:
@@ -28,7 +25,6 @@ class Current:
     def __init__(self, holder: CatalogHolder) -> None:
         self._dialects = dialects(holder.current)
         self._subscribed = frozenset(self._dialects.topics)
-        self._holder = holder
         holder.subscribe(self._changed)
 
     def __call__(self) -> Dialects:
@@ -42,26 +38,14 @@ class Current:
                 extra={"action": "source_topics_unread", "topics": unread},
             )
 
-    async def watch(self, pulse: Pulse) -> None:
-        """Follow the catalog's changes; beats while there are none."""
-        watching = asyncio.create_task(self._holder.watch())
-        try:
-            while not watching.done():
-                pulse.beat()
-                await asyncio.wait([watching], timeout=LOOK_AROUND)
-            watching.result()
-        finally:
-            watching.cancel()
-
 
 def build(settings: Settings, clock: Clock) -> Runtime:
     """Compose the service; connects to nothing yet."""
-    current = Current(CatalogHolder(settings.catalog))
-    listener = Listener(current, Pii(settings.pii_keys), settings.pii_keys[0])
     runtime = Runtime(SERVICE, settings, clock, MIGRATIONS)
+    current = Current(runtime.catalog())
+    listener = Listener(current, Pii(settings.pii_keys), settings.pii_keys[0])
     runtime.source_topics = current().topics
     if runtime.source_topics:
         runtime.consume(runtime.source_topics, parse=listener.parse, handle=listener.handle)
-    runtime.worker("catalog", current.watch)
     runtime.tallies(metrics.counters(current().sources))
     return runtime

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,11 +16,10 @@ from services.route.outbound import Outbound
 from services.route.settings import Settings
 from services.route.sweep import Deliveries
 from shared import topics
-from shared.catalog import Catalog, CatalogHolder
+from shared.catalog import Catalog
 from shared.clock import Clock, monotonic
 from shared.consume import own_messages
 from shared.errors import InvalidSettings
-from shared.pulse import Pulse
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -29,13 +27,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def build(settings: Settings, clock: Clock) -> Runtime:
     """Compose the service; raises when the catalog is broken or names a secret that is not set."""
-    holder = CatalogHolder(settings.catalog)
+    runtime = Runtime("route", settings, clock, MIGRATIONS)
+    holder = runtime.catalog()
     require_secrets(holder.current, settings)
 
     def catalog() -> Catalog:
         return holder.current
 
-    runtime = Runtime("route", settings, clock, MIGRATIONS)
     handlers = Handlers(catalog, settings.console_url)
     outbound = Outbound(
         catalog,
@@ -54,7 +52,6 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     )
     runtime.consume([topics.RESPONSES, topics.CASES], parse=own_messages, handle=handlers.handle)
     runtime.worker("deliveries", deliveries.run)
-    runtime.worker("catalog", _watch(holder))
     runtime.routes(Api(runtime.database, settings.api_tokens).routes())
     runtime.tallies(metrics.tallies(holder.current))
     return runtime

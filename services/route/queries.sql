@@ -85,8 +85,8 @@ set state = settled.state, next_at = settled.next_at, failure = settled.failure,
     delivered_at = settled.delivered_at
 from unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[])
      as settled (alert_id, fence, state, next_at, failure, delivered_at)
-where deliveries.alert_id = settled.alert_id and settled.fence >= 0
-
+where deliveries.alert_id = settled.alert_id and deliveries.fence = settled.fence
+  and deliveries.state = 'due'
 returning deliveries.alert_id
 
 -- name: cases_routed

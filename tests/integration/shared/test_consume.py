@@ -87,9 +87,9 @@ async def test_an_event_is_handled_once_however_often_it_comes(
 ) -> None:
     handled = Handled()
     taking = consumer(kernel_db, clock, handled)
-    await taking.take([good(0, "a"), good(1, "a"), good(2, "b")])
+    await taking.take([good(0, "a"), good(1, "b"), good(2, "a")])
     await taking.take([good(0, "a"), good(3, "b"), good(4, "c")])
-    assert handled.batches == [["a", "b"], ["c"]]
+    assert handled.batches == [["a", "b"], ["c"]], "in the order of their first arrival"
 
 
 async def test_an_unreadable_record_goes_to_the_dead_letters_as_it_came(

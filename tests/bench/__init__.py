@@ -1,0 +1,1 @@
+"""Measurements of the running product; nothing here passes or fails."""

@@ -1,0 +1,60 @@
+"""`python -m tests.bench WHAT`: measures, and prints the figures with what they were taken on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench import latency
+from tests.support import kafka_choice, postgres
+from tests.support.databases import Databases
+from tests.support.kafka_broker import KafkaGround
+from tests.support.kafka_choice import NoKafka
+from tests.support.kafka_jars import jar_folder
+from tests.support.postgres import NoPostgres
+from tests.support.stack import PROJECT, Ground
+
+CACHE = PROJECT / ".cache"
+MEASURES = {"latency": latency.measure}
+UNUSABLE = 2
+
+
+def main(words: Sequence[str]) -> int:
+    """All measures, or the one that is named."""
+    names = list(words) or list(MEASURES)
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        print(f"tests.bench: no measure {unknown[0]!r}; there are {', '.join(MEASURES)}")
+        return UNUSABLE
+    try:
+        for name in names:
+            _measure(name)
+    except (NoKafka, NoPostgres) as error:
+        print(f"tests.bench: {error}", file=sys.stderr)
+        return UNUSABLE
+    return 0
+
+
+def _measure(name: str) -> None:
+    facts = kafka_choice.gather(os.environ, jar_folder(CACHE))
+    insists = os.environ.get(kafka_choice.REQUIRE_APACHE, "") not in ("", "0")
+    kafka = KafkaGround(facts, CACHE, require_apache=insists)
+    source = kafka.sources()[0]
+    server = postgres.start(postgres.gather(os.environ))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            ground = Ground(kafka, source, Databases(server.dsn))
+            print(f"{name}: on {kafka.describe(source)}, {server.source},")
+            print(f"  Python {platform.python_version()}, {os.cpu_count()} cores")
+            asyncio.run(MEASURES[name](ground, Path(folder)))
+    finally:
+        server.discard()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,86 @@
+"""The world outside as tests play it: source events, invitations, customers who follow links."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+
+from shared import kafka, topics
+from shared.contracts.asks import Invitation
+from shared.contracts.envelope import Event, encode, stable_id
+from shared.links import Links
+from tests.support.stack import LINK_KEY, Stack
+
+
+@asynccontextmanager
+async def producing(stack: Stack) -> AsyncIterator[Any]:
+    """A producer as other systems have one."""
+    producer = await kafka.producer(stack.settings)
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def publish(stack: Stack, topic: str, *bodies: Mapping[str, object] | bytes) -> None:
+    """Put events of a source system onto its topic, in order."""
+    async with producing(stack) as producer:
+        for body in bodies:
+            value = body if isinstance(body, bytes) else json.dumps(body).encode()
+            key = None if isinstance(body, bytes) else str(body["customer"]).encode()
+            await producer.send_and_wait(topic, value=value, key=key)
+
+
+def invitation(
+    stack: Stack, number: int, *, touchpoint: str, survey: str, now: datetime
+) -> Invitation:
+    """An ask that was sent, whose link opens at `collect`."""
+    name = stable_id("invitation", str(number))
+    return Invitation(
+        invitation_id=name,
+        decision_id=stable_id("decision", str(number)),
+        touchpoint=touchpoint,
+        survey=survey,
+        customer_id=f"customer-{number}",
+        channel="email",
+        language="en",
+        survey_url=stack.url("collect", f"/s/{Links([LINK_KEY]).sign('survey', name)}"),
+        occurred_at=now - timedelta(hours=1),
+        expires_at=now + timedelta(days=14),
+        at=now,
+    )
+
+
+async def invite(stack: Stack, invitations: Sequence[Invitation]) -> None:
+    """Say as `ask` does that these went out."""
+    async with producing(stack) as producer:
+        for each in invitations:
+            event = Event(
+                id=stable_id("sent", each.invitation_id),
+                source="touchback/ask",
+                type="touchback.invitation.sent.v1",
+                subject=each.customer_id,
+                time=each.at,
+                body=each,
+            )
+            headers, value = encode(event)
+            await producer.send_and_wait(
+                topics.INVITATIONS, value=value, key=each.customer_id.encode(), headers=headers
+            )
+
+
+async def answer(
+    client: aiohttp.ClientSession, url: str, score: int, comment: str | None = None
+) -> None:
+    """What a customer's browser does: choose a score, send it, add to it, send that."""
+    async with client.post(url, data={"score": str(score)}, allow_redirects=False) as first:
+        assert first.status == 303, await first.text()
+    async with client.post(
+        f"{url}/more", data={"comment": comment or ""}, allow_redirects=False
+    ) as second:
+        assert second.status == 303, await second.text()

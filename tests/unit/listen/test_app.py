@@ -1,0 +1,80 @@
+"""The composition of `listen`: what it reads, and what a changed catalog changes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+
+from services.listen.app import Current, build
+from services.listen.settings import Settings
+from shared.catalog.watch import CatalogHolder
+from shared.errors import InvalidSettings
+from tests.support.clock import ManualClock
+
+OLIST = Path(__file__).parents[2] / "catalogs" / "olist"
+ENVIRONMENT = {
+    "TOUCHBACK_KAFKA_BOOTSTRAP_SERVERS": "localhost:9092",
+    "TOUCHBACK_POSTGRES_DSN": "postgresql://u@localhost/d",
+    "TOUCHBACK_CATALOG": str(OLIST),
+    "TOUCHBACK_PII_KEYS": "k" * 32,
+}
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(OLIST, tmp_path / "catalog"))
+
+
+def rewrite(catalog: Path, old: str, new: str) -> None:
+    sources = catalog / "sources.yaml"
+    sources.write_text(sources.read_text("utf-8").replace(old, new), "utf-8")
+
+
+def test_the_source_topics_of_the_catalog_are_made_and_read() -> None:
+    runtime = build(Settings.load(ENVIRONMENT), ManualClock())
+    assert runtime.source_topics == ("olist.events",)
+
+
+def test_a_catalog_that_loads_shows_as_such() -> None:
+    runtime = build(Settings.load(ENVIRONMENT), ManualClock())
+    assert b"touchback_catalog_reload_failed 0.0" in generate_latest(runtime.registry)
+
+
+def test_without_keys_for_contact_details_it_does_not_start() -> None:
+    environment = {n: v for n, v in ENVIRONMENT.items() if n != "TOUCHBACK_PII_KEYS"}
+    with pytest.raises(InvalidSettings, match="TOUCHBACK_PII_KEYS: is not set"):
+        Settings.load(environment)
+
+
+def test_a_changed_catalog_takes_effect(catalog: Path) -> None:
+    holder = CatalogHolder(catalog)
+    current = Current(holder)
+    rewrite(catalog, "source: olist", "source: shop")
+    assert current().sources == ("olist",)
+    holder.reload()
+    assert current().sources == ("shop",)
+
+
+def test_a_new_source_topic_is_announced_as_unread_until_a_restart(
+    catalog: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    holder = CatalogHolder(catalog)
+    Current(holder)
+    rewrite(catalog, "olist.events", "olist.events-2")
+    with caplog.at_level(logging.WARNING):
+        holder.reload()
+    (said,) = [each for each in caplog.records if each.name == "services.listen.app"]
+    assert said.__dict__["topics"] == ["olist.events-2"]
+
+
+def test_a_broken_catalog_changes_nothing(catalog: Path) -> None:
+    holder = CatalogHolder(catalog)
+    current = Current(holder)
+    before = current()
+    rewrite(catalog, "format: json", "format: xml")
+    holder.reload()
+    assert (current(), holder.reload_failed) == (before, True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from contextlib import suppress
 from pathlib import Path
 
 from services.route import metrics
@@ -66,14 +64,3 @@ def require_secrets(catalog: Catalog, settings: Settings) -> None:
                     f"TOUCHBACK_CHANNEL_SECRETS: has no secret {channel.secret},"
                     f" which channel {channel.channel} of team {team.team} signs with"
                 )
-
-
-def _watch(holder: CatalogHolder) -> Callable[[Pulse], Awaitable[None]]:
-    async def watch(pulse: Pulse) -> None:
-        while True:
-            pulse.beat()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(20):
-                    await holder.watch()
-
-    return watch

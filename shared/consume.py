@@ -178,7 +178,7 @@ class Consumer(Generic[T]):
         for record in records:
             try:
                 parsed.append((record, self._parse(record)))
-            except UnreadableMessage as error:
+            except Exception as error:  # noqa: BLE001  (a record that breaks the parser must not come back for ever)
                 refused.append(Refused(record, error, attempts=1))
         return parsed, refused
 

@@ -32,6 +32,8 @@ def good(offset: int, id: str) -> Record:
 
 
 def parse(given: Record) -> Sequence[Item[str]]:
+    if given.value == b"crash":
+        raise RecursionError("too deep")
     try:
         return [Item("orders", id, id) for id in [json.loads(given.value or b"")["id"]]]
     except ValueError as error:
@@ -113,6 +115,16 @@ async def test_an_unreadable_record_goes_to_the_dead_letters_as_it_came(
     assert headers["x-error-service"] == b"listen"
     assert headers["x-error-class"] == b"UnreadableMessage"
     assert (headers["x-error-message"] or b"").startswith(b"not JSON: ")
+
+
+async def test_a_record_that_breaks_the_parser_takes_no_other_with_it(
+    kernel_db: db.Database, clock: ManualClock
+) -> None:
+    handled = Handled()
+    await consumer(kernel_db, clock, handled).take([record(0, b"crash"), good(1, "a")])
+    (letter,) = await letters(kernel_db)
+    assert handled.batches == [["a"]]
+    assert about(letter)["x-error-class"] == b"RecursionError"
 
 
 async def test_a_record_without_key_and_body_keeps_having_none(

@@ -1,0 +1,235 @@
+"""The whole loop on the example catalog: a closed ticket, a mail, an answer, a team that puts it right."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import uuid
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from standardwebhooks import Webhook
+
+from shared import topics
+from shared.clock import SystemClock
+from tests.support import outside, reading
+from tests.support.sinks import ReceivedCall, ReceivedMail
+from tests.support.stack import PROJECT, SECRET, TOKEN, Ground, World, world
+from tests.support.wait import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SOON = 20.0
+COMMENT = "Nobody <called> me back."
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(
+    ground: Ground, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    catalog = PROJECT / "deploy" / "catalog"
+    async with world(ground, tmp_path_factory.mktemp("loop"), catalog) as made:
+        made.stack.start()
+        await made.stack.ready()
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as client:
+        yield client
+
+
+def where_it_is_noon(now: datetime) -> str:
+    """A time zone in which nobody is disturbed by a mail now; the sign is turned round in these."""
+    east = 12 - now.hour
+    return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
+
+
+def a_customer(customer: str, now: datetime) -> dict[str, object]:
+    return {
+        "id": f"card-{customer}",
+        "customer": customer,
+        "at": now.isoformat(),
+        "email": f"{customer}@customers.example",
+        "name": "Ada",
+        "locale": "en",
+        "time_zone": where_it_is_noon(now),
+        "segment": "home",
+    }
+
+
+def a_closed_ticket(customer: str, now: datetime) -> dict[str, object]:
+    """Closed long enough ago that the question about it is due."""
+    return {
+        "id": f"closed-{customer}",
+        "type": "ticket.closed",
+        "customer": customer,
+        "at": (now - timedelta(minutes=31)).isoformat(),
+        "ticket": f"tic-{customer}",
+        "agent": "noor",
+        "topic": "moving house",
+        "region": "north",
+    }
+
+
+async def asked(running: World, customer: str) -> ReceivedMail:
+    """The mail that a customer gets about a closed ticket."""
+    now = SystemClock().now()
+    await outside.publish(running.stack, "crm.customers", a_customer(customer, now))
+    address = f"{customer}@customers.example"
+
+    async def card() -> int:
+        return await running.stack.count("ask", f"contacts where customer_id = '{customer}'")
+
+    await eventually(card, within=SOON)
+    await outside.publish(running.stack, "support.events", a_closed_ticket(customer, now))
+    return await eventually(
+        lambda: next((m for m in running.mails.mails if address in m.recipients), None),
+        within=SOON,
+    )
+
+
+def survey_link(mail: ReceivedMail, running: World) -> str:
+    """The link behind a score in the mail's plain part, without the score."""
+    found = re.search(rf"{re.escape(running.stack.url('collect'))}/s/\S+", mail.text)
+    assert found, mail.text
+    return found[0].split("?")[0]
+
+
+def alert_about(running: World, comment: str) -> ReceivedCall | None:
+    calls = running.hooks.calls
+    return next((call for call in calls if json.loads(call.body)["comment"] == comment), None)
+
+
+async def act(
+    browser: aiohttp.ClientSession, running: World, case: str, action: str, **body: object
+) -> dict[str, Any]:
+    """One action at `close`'s API; returns the case after it."""
+    url = running.stack.url("close", f"/v1/cases/{case}/{action}")
+    headers = {**BEARER, "Idempotency-Key": uuid.uuid4().hex}
+    async with browser.post(url, json={"actor": "noor", **body}, headers=headers) as response:
+        assert response.status == 200, await response.text()
+        done: dict[str, Any] = (await response.json())["case"]
+        return done
+
+
+async def case_page(browser: aiohttp.ClientSession, running: World, case: str) -> str:
+    async with browser.get(running.stack.url("console", f"/cases/{case}")) as response:
+        assert response.status == 200
+        return html.unescape(await response.text())
+
+
+async def shown(browser: aiohttp.ClientSession, running: World, case: str, *words: str) -> None:
+    """Wait until the case's page says all this."""
+
+    async def all_of_it() -> bool:
+        page = await case_page(browser, running, case)
+        missing = [word for word in words if word not in page]
+        assert not missing, f"the page lacks {missing}"
+        return True
+
+    await eventually(all_of_it, within=SOON, every=0.2)
+
+
+async def test_from_a_closed_ticket_to_a_resolved_case(
+    running: World, browser: aiohttp.ClientSession
+) -> None:
+    customer = "c-loop"
+    link = survey_link(await asked(running, customer), running)
+    async with browser.get(link, params={"score": "1"}) as page:
+        assert page.status == 200
+    assert await running.stack.count("collect", "responses") == 0, "looking is not answering"
+    await outside.answer(browser, link, 1, COMMENT)
+
+    call = await eventually(lambda: alert_about(running, COMMENT), within=SOON)
+    alert = Webhook(SECRET).verify(call.body, dict(call.headers))
+    assert (call.path, alert["team"], alert["priority"]) == (
+        "/hooks/support-leads",
+        "support-leads",
+        "high",
+    )
+    case = alert["case_id"]
+    team_mail = await eventually(
+        lambda: next(
+            (m for m in running.mails.mails if "support-leads@northwind.example" in m.recipients),
+            None,
+        ),
+        within=SOON,
+    )
+    assert case[:6] in str(team_mail.message["subject"])
+    assert customer not in call.body.decode() + team_mail.text, "an alert tells nobody who it was"
+
+    await shown(browser, running, case, "New", COMMENT)
+    version = (await _read(browser, running, case))["version"]
+    taken = await act(browser, running, case, "acknowledge", version=version)
+    await shown(browser, running, case, "Taken", "noor")
+    reached = await act(
+        browser,
+        running,
+        case,
+        "contacted",
+        version=taken["version"],
+        how="phone",
+        outcome="We talked about it.",
+    )
+    await shown(browser, running, case, "Contacted")
+    resolved = await act(
+        browser,
+        running,
+        case,
+        "resolve",
+        version=reached["version"],
+        root_cause="missed call-back",
+        action="Called back.",
+        outcome="Content again.",
+    )
+    assert resolved["state"] == "resolved"
+    await shown(browser, running, case, "Resolved", "missed call-back", "Content again.")
+
+
+async def _read(browser: aiohttp.ClientSession, running: World, case: str) -> dict[str, Any]:
+    """The case as `close` has it, once it has it."""
+
+    async def found() -> dict[str, Any] | None:
+        url = running.stack.url("close", f"/v1/cases/{case}")
+        async with browser.get(url, headers=BEARER) as response:
+            return (await response.json())["case"] if response.status == 200 else None
+
+    return await eventually(found, within=SOON)
+
+
+async def test_every_link_in_the_mail_leads_somewhere(
+    running: World, browser: aiohttp.ClientSession
+) -> None:
+    mail = await asked(running, "c-links")
+    links = set(re.findall(r"http://127\.0\.0\.1:\d+/\S+", mail.text))
+    scores = {parse_qs(urlsplit(link).query).get("score", ["-"])[0] for link in links}
+    assert links
+    for link in links:
+        async with browser.get(link) as response:
+            assert response.status == 200, link
+    assert await running.stack.count("collect", "responses where customer_id = 'c-links'") == 0
+    assert "c-links" not in "".join(links), scores
+
+
+async def test_an_unreadable_message_is_kept_whole_and_stops_nothing(running: World) -> None:
+    bad = b'\xff\x00{"type": "ticket.closed", not JSON'
+    before = len(await reading.records(running.stack, topics.DEAD_LETTERS))
+    await outside.publish(running.stack, "support.events", bad)
+    await asked(running, "c-after")
+
+    async def letters() -> list[bytes | None]:
+        found = await reading.records(running.stack, topics.DEAD_LETTERS)
+        about = [letter.text_headers for letter in found[before:]]
+        assert all(each["x-error-topic"] == "support.events" for each in about)
+        assert all(each["x-error-service"] == "listen" for each in about)
+        return [letter.value for letter in found[before:]]
+
+    assert await eventually(letters, within=SOON, every=0.2) == [bad]

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
+import asyncpg
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from shared import db, kernel
 from shared.pulse import Pulse
@@ -51,8 +53,10 @@ class Relay:
             async with asyncio.timeout(seconds):
                 while await self.step():
                     pass
-        except (TimeoutError, *db.AWAY):
-            _log.warning("outbox not flushed", extra={"action": "flush_timeout"})
+        except (KafkaError, asyncpg.PostgresError, *db.AWAY) as error:
+            # The rows stay; the next process publishes them.
+            extra = {"action": "outbox_not_flushed", "error": str(error)[:300]}
+            _log.warning("outbox not flushed", extra=extra)
         finally:
             await self._drop_producer()
 

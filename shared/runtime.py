@@ -55,6 +55,7 @@ CATALOG_LOOK = 5.0
 FLUSH = 3.0
 FORGET_EVERY = 360  # rounds of 10 s: once an hour
 STOP_CONSUMING = 5.5
+START_CONSUMING = 30.0
 
 
 class Runtime:
@@ -243,17 +244,24 @@ class Runtime:
         for subscribe in self._subscribe:
             subscribe(broker)
         self._broker = broker
+        self._consumers_are_well()
         try:
-            await broker.start()
+            async with asyncio.timeout(START_CONSUMING):
+                await broker.start()
             while True:
                 pulse.beat()
                 behind = await self._measure_lag()
-                for consumer in self._consumers:
-                    if not behind and not consumer.busy:
-                        consumer.pulse.beat()
+                if not behind:
+                    self._consumers_are_well()
                 await asyncio.sleep(1.0)
         finally:
             await self._leave(broker)
+
+    def _consumers_are_well(self) -> None:
+        # While Kafka is away there is no work; a batch in hand beats by itself.
+        for consumer in self._consumers:
+            if not consumer.busy:
+                consumer.pulse.beat()
 
     async def _leave(self, broker: KafkaBroker) -> None:
         self._broker = None

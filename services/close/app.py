@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,20 +13,17 @@ from services.close.handlers import Handlers
 from services.close.http import Api
 from services.close.settings import Settings
 from shared import db, tallies, topics
-from shared.catalog import CatalogHolder
 from shared.clock import Clock
 from shared.consume import own_messages
-from shared.pulse import Pulse
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOOK_AGAIN = 5.0
 
 
 def build(settings: Settings, clock: Clock) -> Runtime:
     """Return the service, ready to run."""
-    catalog = CatalogHolder(settings.catalog)
     runtime = Runtime("close", settings, clock, MIGRATIONS)
+    catalog = runtime.catalog()
 
     def current() -> policy.Policy:
         return policy.of(catalog.current)
@@ -36,17 +32,10 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         found = metrics.gauges(await store.open_now(connection, now), current())
         return [*found, *metrics.histograms(await tallies.read(connection), current())]
 
-    async def follow_catalog(pulse: Pulse) -> None:
-        while True:
-            pulse.beat()
-            await asyncio.sleep(LOOK_AGAIN)
-            await asyncio.to_thread(catalog.reload)
-
     runtime.consume(
         [topics.CASES, topics.ALERTS], parse=own_messages, handle=Handlers(current).handle
     )
     runtime.timers({record.DEADLINE: sweep.deadlines})
-    runtime.worker("catalog", follow_catalog)
     runtime.routes(Api(runtime.database, clock, settings.api_tokens, current).routes())
     runtime.tallies(metrics.counters(current()))
     runtime.gauges(gauges)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,29 +13,19 @@ from services.console.outbound import Close
 from services.console.pages import Pages
 from services.console.settings import Settings
 from shared import topics
-from shared.catalog import CatalogHolder
 from shared.clock import Clock
 from shared.consume import own_messages
 from shared.links import Links
-from shared.pulse import Pulse
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOOK_AGAIN = 5.0
 TOPICS = (topics.CASES, topics.ALERTS, topics.DECISIONS, topics.INVITATIONS, topics.RESPONSES)
 
 
 def build(settings: Settings, clock: Clock) -> Runtime:
     """Return the service, ready to run."""
-    catalog = CatalogHolder(settings.catalog)
     runtime = Runtime("console", settings, clock, MIGRATIONS)
-
-    async def follow_catalog(pulse: Pulse) -> None:
-        while True:
-            pulse.beat()
-            await asyncio.sleep(LOOK_AGAIN)
-            await asyncio.to_thread(catalog.reload)
-
+    catalog = runtime.catalog()
     pages = Pages(
         runtime.database,
         clock,
@@ -48,7 +37,6 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     live = Live(runtime.wake)
     runtime.consume(TOPICS, parse=own_messages, handle=handlers.handle)
     runtime.worker("live", live.run)
-    runtime.worker("catalog", follow_catalog)
     runtime.routes(routes(pages, live, http.Summary(runtime.database, clock)))
     return runtime
 

@@ -16,9 +16,6 @@ from shared.contracts.cases import Alert, CaseEvent
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Feedback, Response
 
-CHANGED = "cases"
-"""What open pages wait for."""
-
 _KINDS: Mapping[type[Message], Kind] = {
     Decision: "decision",
     Invitation: "invitation",
@@ -32,7 +29,7 @@ _SHOWN: Mapping[Kind, tuple[str, ...]] = {
     "invitation": ("touchpoint", "channel", "failure"),
     "response": ("touchpoint", "metric", "score", "comment", "channel"),
     "feedback": ("text", "channel"),
-    "case": ("case_id", "state", "actor", "team", "contact_how", "note"),
+    "case": ("case_id", "state", "actor", "team", "contact_how", "contact_outcome", "note"),
     "alert": ("case_id", "team", "channel", "kind", "attempt", "failure"),
 }
 
@@ -44,7 +41,7 @@ async def handle(connection: db.Connection, items: Sequence[Item[Event]], now: d
     await store.write_cases(connection, cases)
     await store.add_lines(connection, [line for event in events if (line := _line(event))])
     if cases:
-        await wake.notify(connection, CHANGED)
+        await wake.notify(connection, store.CHANGED)
 
 
 def _told_twice(event: Event) -> bool:

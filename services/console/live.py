@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.console.handlers import CHANGED
+from services.console.store import CHANGED
 from shared.pulse import Pulse
 from shared.wake import Wake
 
@@ -36,11 +36,17 @@ class Live:
             for page in self._pages:
                 page.set()
 
+    @property
+    def open_pages(self) -> int:
+        """How many pages listen."""
+        return len(self._pages)
+
     async def stream(self, request: Request) -> Response:
         """Serve one page until it goes away or the service stops."""
-        return EventSourceResponse(self._pokes(), ping=int(BEAT), send_timeout=5)
+        return EventSourceResponse(self.pokes(), ping=int(BEAT), send_timeout=5)
 
-    async def _pokes(self) -> AsyncIterator[ServerSentEvent]:
+    async def pokes(self) -> AsyncGenerator[ServerSentEvent, None]:
+        """Yield a poke after each change, or burst of changes."""
         page = asyncio.Event()
         self._pages.add(page)
         try:

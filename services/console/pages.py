@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -14,7 +15,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console import store
 from services.console.decide import standing, steps
-from services.console.languages import catalogues
 from services.console.model import Inbox, Step, Wanted
 from services.console.outbound import Acting, Away, Conflict, Done, Outcome, Refused
 from services.console.render import Speech, environment
@@ -27,12 +27,13 @@ from services.console.visitor import (
     visitor,
 )
 from services.console.words import HOW, STATES
-from shared import db, web
+from shared import db, languages, wake, web
 from shared.clock import Clock
 from shared.contracts.cases import CaseEvent
 from shared.errors import Unavailable
 from shared.links import Links
 
+LOCALES = Path(__file__).parent / "locales"
 FIELDS: Mapping[Step, tuple[str, ...]] = {
     "acknowledge": (),
     "contacted": ("how", "outcome"),
@@ -65,7 +66,7 @@ class Pages:
         self._zone = zone
         self._secure = secure
         self._templates = environment()
-        self._catalogues = catalogues()
+        self._catalogues = languages.load(LOCALES)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -212,10 +213,11 @@ class Pages:
         return await self._case(request, said, status, form)
 
     async def _remember(self, event: CaseEvent) -> None:
-        """Show the change at once, also before the topic brings it."""
+        """Show the change at once and to everybody, also before the topic brings it."""
         async with self._reading() as connection:
             if connection is not None:
                 await store.write_cases(connection, [event])
+                await wake.notify(connection, store.CHANGED)
 
     # --- what all pages have -------------------------------------------------------------------
 
@@ -275,7 +277,9 @@ def _wanted(request: Request) -> Wanted:
 def _address(wanted: Wanted, page: int) -> str:
     asked = {"team": wanted.team, "state": wanted.state, "search": wanted.search}
     query = {name: value for name, value in asked.items() if value and value != "open"}
-    return f"/?{urlencode({**query, 'page': page})}" if page > 1 or query else "/"
+    if page > 1:
+        query["page"] = str(page)
+    return f"/?{urlencode(query)}" if query else "/"
 
 
 def _neighbours(wanted: Wanted, found: Inbox) -> dict[str, str]:

@@ -76,16 +76,15 @@ class Speech:
     def span(self, span: timedelta) -> str:
         """Say a length of time in its two greatest units."""
         minutes = int(span.total_seconds()) // 60
-        days, hours = minutes // 1440, minutes % 1440 // 60
+        days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
         gettext = self.translations.gettext
         if days:
-            return gettext("%(days)s d %(hours)s h") % {"days": days, "hours": hours}
-        if hours:
-            return gettext("%(hours)s h %(minutes)s min") % {
-                "hours": hours,
-                "minutes": minutes % 60,
-            }
-        return gettext("%(minutes)s min") % {"minutes": minutes}
+            text = gettext("%(days)s d %(hours)s h") if hours else gettext("%(days)s d")
+        elif hours:
+            text = gettext("%(hours)s h %(minutes)s min") if minutes else gettext("%(hours)s h")
+        else:
+            text = gettext("%(minutes)s min")
+        return text % {"days": days, "hours": hours, "minutes": minutes}
 
     def target(self, deadline: Deadline) -> str:
         """Say how long a clock was allowed to run."""

@@ -14,6 +14,8 @@ from shared.contracts.cases import CaseEvent
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 PAGE = 50
+CHANGED = "cases"
+"""What open pages wait for."""
 
 
 @dataclass(frozen=True, slots=True)

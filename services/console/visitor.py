@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.console.languages import chosen
 from shared.errors import InvalidLink
+from shared.languages import accepted, choose
 from shared.links import Links
 
 SESSION, NAME, LANGUAGE = "touchback_session", "touchback_name", "touchback_language"
@@ -30,15 +30,15 @@ class Visitor:
     asked_language: bool
 
 
-def visitor(request: Request, languages: list[str]) -> Visitor:
+def visitor(request: Request, offered: list[str]) -> Visitor:
     """Read the cookies; a visitor without a session gets a new one."""
     asked = request.query_params.get("lang")
-    header = request.headers.get("accept-language", "")
+    liked = accepted(request.headers.get("accept-language", ""))
     return Visitor(
         session=request.cookies.get(SESSION, "")[:64] or token_urlsafe(18),
         name=clean_name(unquote(request.cookies.get(NAME, ""))),
-        language=chosen([asked, request.cookies.get(LANGUAGE)], header, languages),
-        asked_language=asked in languages,
+        language=choose([asked, request.cookies.get(LANGUAGE), *liked], offered),
+        asked_language=asked in offered,
     )
 
 

@@ -30,7 +30,11 @@ from shared.errors import TouchbackError
 from shared.settings import Settings
 
 CATALOG = Path(__file__).parents[2] / "deploy" / "catalog"
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"obj": os.environ},
+)
 app.command()(play.play)
 
 Data = Annotated[

@@ -37,6 +37,8 @@ Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 class PlayerSettings(Settings):
     """A player needs Kafka alone; what else stands in the environment is for the services."""
 
+    # The embedded broker has no idempotence, and a line that comes twice is recognised by its id.
+    kafka_idempotence: bool = False
     postgres_dsn: str = ""
     catalog: Path = Path()
 

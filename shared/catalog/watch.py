@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from shared.catalog.catalog import Catalog
@@ -54,12 +52,6 @@ class CatalogHolder:
     def reload(self) -> bool:
         """Load the folder if it changed; True when a new catalog is in use."""
         return self._apply(self._look())
-
-    async def watch(self, every: timedelta = timedelta(seconds=5)) -> None:
-        """Look for changes until cancelled; only reading and compiling leave the event loop."""
-        while True:
-            await asyncio.sleep(every.total_seconds())
-            self._apply(await asyncio.to_thread(self._look))
 
     def _look(self) -> _Look | None:
         """Return what stands in the folder now, None when it is what was seen last."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import statistics
 import time
@@ -58,7 +57,9 @@ async def _one(client: aiohttp.ClientSession, made: World, invited: Invitation) 
 
 def _say(seconds: Sequence[float]) -> None:
     p99 = seconds[int(len(seconds) * 0.99) - 1]
-    print(f"  input: {len(seconds)} low scores by page, one by one, all six services idle otherwise")
+    print(
+        f"  input: {len(seconds)} low scores by page, one by one, all six services idle otherwise"
+    )
     print("  final answer accepted (HTTP 303) -> signed webhook at the team:")
     print(
         f"  p50 {1000 * statistics.median(seconds):.0f} ms, p99 {1000 * p99:.0f} ms,"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 @pytest.fixture(scope="module")
 def lines(shared_data: Path) -> list[str]:
-    return orderlog.order_log(shared_data)
+    return orderlog.part(orderlog.order_log(shared_data))
 
 
 @pytest.fixture

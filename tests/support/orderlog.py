@@ -10,6 +10,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def patience() -> float:
 
 
 def order_log(shared_data: Path) -> list[str]:
-    """The stream's lines in time order: all of them, or a slice."""
+    """All lines of the stream, in time order."""
     tool = shared_data / "tools" / "olist_stream.py"
     run = subprocess.run(
         [sys.executable, str(tool), str(shared_data / "logs" / "olist")],
@@ -48,12 +49,13 @@ def order_log(shared_data: Path) -> list[str]:
         encoding="utf-8",
         check=True,
     )
-    lines = run.stdout.splitlines()
-    return lines if whole() else _slice(lines)
+    return run.stdout.splitlines()
 
 
-def _slice(lines: Sequence[str]) -> list[str]:
-    """The log's beginning, and everything about customers who were unhappy more than once."""
+def part(lines: Sequence[str]) -> list[str]:
+    """What this run plays: the log's beginning and customers who were unhappy twice, or all."""
+    if whole():
+        return list(lines)
     unhappy: Counter[str] = Counter()
     for line in lines:
         event = json.loads(line)
@@ -67,7 +69,7 @@ def _slice(lines: Sequence[str]) -> list[str]:
 
 def _is_low(event: dict[str, Any]) -> bool:
     # CSAT 1 to 5: one and two are low.
-    return event["kind"] == "survey.answered" and event["score"] <= 2
+    return event["kind"] == "survey.answered" and int(event["score"]) <= 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +146,25 @@ async def play(world: World, lines: Sequence[str]) -> None:
 
 
 async def play_and_kill(world: World, lines: Sequence[str], victim: str) -> None:
-    """Play, kill the victim once it is in the middle of it, start it again, wait for the end."""
+    """Play a third in peace, a third under which the victim is killed, and a third without it.
+
+    Then it is started again, and everything comes to its end.
+    """
     stack, third = world.stack, len(lines) // 3
     await play(world, lines[:third])
-
-    async def progress(more_than: int) -> int | None:
-        done = await stack.count(victim, "inbox")
-        return done if done > more_than else None
-
-    await eventually(lambda: progress(0), within=60)
+    await eventually(partial(_progress, stack, victim, 0), within=60)
     before = await stack.count(victim, "inbox")
-    rest = asyncio.create_task(play(world, lines[third:]))
-    await eventually(lambda: progress(before), within=60)
+    playing = asyncio.create_task(play(world, lines[third : 2 * third]))
+    await eventually(partial(_progress, stack, victim, before), within=60)
     stack.kill(victim)
+    at_the_kill = await stack.count(victim, "inbox")
+    await playing
+    await play(world, lines[2 * third :])
     stack.start(victim)
-    await rest
     await stack.ready(victim)
     await reading.rest(stack, patience())
+    assert at_the_kill < await stack.count(victim, "inbox"), "it was killed after the end"
+
+
+async def _progress(stack: Stack, service: str, more_than: int) -> bool:
+    return await stack.count(service, "inbox") > more_than

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from shared import topics
@@ -63,12 +63,14 @@ async def _unread(stack: Stack, written: Mapping[Partition, int]) -> list[str]:
     found = []
     try:
         for name, reads in _reading(stack).items():
-            offsets = await admin.list_consumer_group_offsets(topics.group(name))
-            confirmed = {(each.topic, each.partition): o.offset for each, o in offsets.items()}
-            for partition, end in written.items():
-                at = max(0, confirmed.get(partition, 0))
-                if partition[0] in reads and at < end:
-                    found.append(f"{name} is at {at} of {end} in {partition[0]}/{partition[1]}")
+            wanted = [TopicPartition(*each) for each in written if each[0] in reads]
+            confirmed = await admin.list_consumer_group_offsets(topics.group(name), None, wanted)
+            for each, known in confirmed.items():
+                end = written[each.topic, each.partition]
+                if known.offset < end and end > 0:
+                    found.append(
+                        f"{name} is at {known.offset} of {end} in {each.topic}/{each.partition}"
+                    )
     finally:
         await admin.close()
     return found

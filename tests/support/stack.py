@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -73,6 +74,8 @@ def settings_of(
         "TOUCHBACK_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "TOUCHBACK_KAFKA_IDEMPOTENCE": str(idempotence).lower(),
         "TOUCHBACK_KAFKA_PARTITIONS": "3",
+        # The embedded broker, which has no idempotence, sees new records when such a wait ends.
+        "TOUCHBACK_KAFKA_FETCH_WAIT_MS": "500" if idempotence else "100",
         # A killed member's partitions are given to its successor after this.
         "TOUCHBACK_KAFKA_SESSION_TIMEOUT_MS": "6000",
         "TOUCHBACK_POSTGRES_DSN": dsn,
@@ -174,7 +177,7 @@ class Stack:
         """Return when they have all they need; a process that ended is an error at once."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as client:
             for name in names or SERVICES:
-                await eventually(lambda: self._is_ready(client, name), within=within, every=0.1)
+                await eventually(partial(self._is_ready, client, name), within=within, every=0.1)
 
     def kill(self, name: str) -> None:
         """SIGKILL: no chance to put anything in order."""

@@ -1,9 +1,8 @@
-"""Fixtures for tests that run services as processes; a folder's conftest.py takes them from here."""
+"""Fixtures for tests that run services as processes; each folder's conftest.py takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
 
 import pytest
 
@@ -22,7 +21,9 @@ def ground(kafka_broker: KafkaBroker, kafka_ground: KafkaGround, databases: Data
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Puts what the services said below a failure."""
     report = yield
     if report.failed:

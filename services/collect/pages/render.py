@@ -18,11 +18,12 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.collect.pages import languages, look
+from services.collect.pages import look
 from services.collect.pages.forms import Form
 from services.collect.policy import LONGEST_COMMENT, Policy
-from shared import web
+from shared import languages, web
 
+LOCALES = Path(__file__).parent / "locales"
 ROOM = Path(__file__).parent
 HEADERS = {
     **web.PAGE_HEADERS,
@@ -113,7 +114,7 @@ class Renderer:
     def __init__(self, policy: Callable[[], Policy]) -> None:
         self._policy = policy
         self._environment = environment()
-        self._catalogues = languages.load()
+        self._catalogues = languages.load(LOCALES)
         self._style = (ROOM / "static" / "collect.css").read_text(encoding="utf-8")
 
     def speech(

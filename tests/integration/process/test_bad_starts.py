@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -164,7 +165,32 @@ async def test_a_taken_port_is_named(environment: Environment) -> None:
         port = taken.getsockname()[1]
         code, lines = started(environment, "close", TOUCHBACK_HTTP_PORT=str(port))
     assert (code, len(lines)) == (2, 1), lines
-    assert lines[0].startswith(f"touchback: TOUCHBACK_HTTP_PORT: cannot listen on {LOOPBACK}:{port}")
+    assert lines[0].startswith(
+        f"touchback: TOUCHBACK_HTTP_PORT: cannot listen on {LOOPBACK}:{port}"
+    )
+
+
+@pytest.mark.parametrize("name", ["listen", "route"])
+async def test_sigterm_ends_it_also_while_everything_is_away(
+    environment: Environment, tmp_path: Path, name: str
+) -> None:
+    away = {"TOUCHBACK_POSTGRES_DSN": f"postgresql://nobody@{NOWHERE}/none"}
+    ports = some_ports()
+    stack = Stack(tmp_path, {**environment, **away}, ports)
+    stack.start(name)
+    try:
+        await eventually(lambda: responds(stack.url(name, "/health/live")), within=30)
+        assert stack.stop(name) == 0
+    finally:
+        stack.stop_all()
+
+
+async def responds(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as client, client.get(url) as response:
+            return response.status == 200
+    except aiohttp.ClientError:
+        return False
 
 
 # --- started before anything else is there -----------------------------------------------------
@@ -335,11 +361,15 @@ async def test_its_metrics_are_what_prometheus_expects(late: Late, name: str) ->
         client.get(late.stack.url(name, "/metrics")) as response,
     ):
         text = await response.text()
-    checked = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
-    )
-    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
     assert "touchback_" in text
+    assert await asyncio.to_thread(promtool, text) == (0, "")
+
+
+def promtool(text: str) -> tuple[int, str]:
+    """Exit code and complaints of `promtool check metrics`."""
+    command = ["promtool", "check", "metrics"]
+    run = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return run.returncode, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("name", SERVICES)

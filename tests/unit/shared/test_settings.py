@@ -37,7 +37,8 @@ def test_a_secret_is_read_from_a_file(environ: dict[str, str], tmp_path: Path) -
         pytest.param(
             "TOUCHBACK_POSTGERS_DSN",
             "x",
-            "TOUCHBACK_POSTGERS_DSN: no setting has this name; did you mean TOUCHBACK_POSTGRES_DSN?",
+            "TOUCHBACK_POSTGERS_DSN: no setting has this name;"
+            " did you mean TOUCHBACK_POSTGRES_DSN?",
             id="unknown, with the name that was meant",
         ),
         pytest.param(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from shared.catalog import Catalog, CatalogHolder, InvalidCatalog
 from tests.support.catalogs import edited, write_catalog
-from tests.support.wait import eventually
 
 LONGER = edited("touchpoints.yaml", "delay: 1h", "delay: 2h")
 BROKEN = edited("touchpoints.yaml", "delay: 1h", "delay: soon")
@@ -71,13 +69,3 @@ def test_a_swapped_link_is_a_change_though_no_file_changed(tmp_path: Path) -> No
     link.symlink_to(tmp_path / "2")
     assert holder.reload()
     assert delay(holder) == timedelta(hours=2)
-
-
-async def test_watching_notices_by_itself(tmp_path: Path) -> None:
-    holder = CatalogHolder(write_catalog(tmp_path))
-    task = asyncio.create_task(holder.watch(timedelta(milliseconds=10)))
-    try:
-        write_catalog(tmp_path, LONGER)
-        await eventually(lambda: delay(holder) == timedelta(hours=2), within=10)
-    finally:
-        task.cancel()

@@ -11,7 +11,6 @@ from babel import UnknownLocaleError, parse_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-LOCALES = Path(__file__).parent / "locales"
 SOURCE = "en"
 """The language the templates are written in; it needs no catalogue."""
 
@@ -25,7 +24,7 @@ def _read(file: Path, language: str) -> GNUTranslations:
     return GNUTranslations(compiled)
 
 
-def load(folder: Path = LOCALES) -> Mapping[str, NullTranslations]:
+def load(folder: Path) -> Mapping[str, NullTranslations]:
     """Return the catalogues by language, English first; a folder more is a language more."""
     files = sorted(folder.glob("*/LC_MESSAGES/messages.po"))
     found: dict[str, NullTranslations] = {SOURCE: NullTranslations()}

@@ -131,8 +131,8 @@ class Consumer(Generic[T]):
 
     async def _until_stored(self, records: Sequence[Record]) -> None:
         wait = 0.1
+        self.pulse.beat()
         while True:
-            self.pulse.beat()
             try:
                 await self._take_all_or_each(records)
             except Exception as error:  # noqa: BLE001  (a record at fault is in the dead letters by now: what is left is the database)
@@ -143,6 +143,8 @@ class Consumer(Generic[T]):
                         "error": f"{type(error).__name__}: {error}",
                     },
                 )
+                if isinstance(error, db.NOT_THE_RECORD):
+                    self.pulse.beat()
                 await asyncio.sleep(wait * random.uniform(0.8, 1.2))
                 wait = min(wait * 2, LONGEST_WAIT)
             else:
@@ -152,7 +154,7 @@ class Consumer(Generic[T]):
         parsed, refused = self._parse_all(records)
         try:
             await self._store([item for _, items in parsed for item in items], refused)
-        except db.AWAY:
+        except db.NOT_THE_RECORD:
             raise
         except Exception as error:  # noqa: BLE001  (whatever a handler does wrong, no record may be lost or block others)
             _log.exception("batch failed", extra={"action": "batch_failed", "error": str(error)})
@@ -165,7 +167,7 @@ class Consumer(Generic[T]):
     async def _store_one(self, record: Record, items: Sequence[Item[T]]) -> None:
         try:
             await self._store(items, [])
-        except db.AWAY:
+        except db.NOT_THE_RECORD:
             raise
         except Exception as error:  # noqa: BLE001  (see above: this record ends in the dead letters)
             await self._store([], [Refused(record, error, attempts=2)])

@@ -34,6 +34,14 @@ AWAY = (
 )
 """What PostgreSQL being away, restarting, overloaded or undoing a deadlock looks like from here."""
 
+NOT_THE_RECORD = (
+    *AWAY,
+    asyncpg.SyntaxOrAccessError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
+)
+"""Faults that no record is to blame for: a missing table, a lost grant, a read-only replica."""
+
 CONNECT_TIMEOUT = 5.0
 COMMAND_TIMEOUT = 30.0
 
@@ -94,13 +102,13 @@ class Database:
         )
 
     async def close(self) -> None:
-        """Give back every connection; those still busy after 2 s are cut."""
+        """Give back every connection; those still busy after 1 s are cut."""
         if self._pool is None:
             return
         pool, self._pool = self._pool, None
         # terminate() after a while: a frozen server must not hold up the stop.
         try:
-            async with asyncio.timeout(2.0):
+            async with asyncio.timeout(1.0):
                 await pool.close()
         except TimeoutError:
             pool.terminate()

@@ -11,14 +11,16 @@ Identity = tuple[str, str]
 """(source, id): unique for an event wherever and however often it arrives."""
 
 
+PRUNED_AT_ONCE = 10_000
 KEPT = timedelta(days=14)
 """A week longer than Kafka keeps records by default. What comes again later than that still has no
 second effect: services derive their ids from the event's own."""
 
 
-async def prune(connection: db.Connection, now: datetime) -> None:
-    """Forget events that were taken so long ago that no topic holds them any more."""
-    await connection.execute(kernel.QUERIES["inbox_prune"], now - KEPT)
+async def prune(connection: db.Connection, now: datetime) -> bool:
+    """Forget a slice of what no topic holds any more; True when there may be more of it."""
+    done = await connection.execute(kernel.QUERIES["inbox_prune"], now - KEPT, PRUNED_AT_ONCE)
+    return done == f"DELETE {PRUNED_AT_ONCE}"
 
 
 async def accept(

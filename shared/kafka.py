@@ -92,7 +92,7 @@ def broker(settings: Settings, service: str, **options: Any) -> KafkaBroker:
         allow_auto_create_topics=False,
         # How soon a topic or partition that appears later is noticed.
         metadata_max_age_ms=10_000,
-        graceful_timeout=5.0,
+        graceful_timeout=3.0,
         apply_types=False,
         logger=None,
         **options,

@@ -6,7 +6,10 @@ on conflict do nothing
 returning source, id
 
 -- name: inbox_prune
-delete from inbox where received_at < $1
+-- In slices, so that a large backlog of old rows never outlasts the command time-out.
+delete from inbox where ctid = any(array(
+    select ctid from inbox where received_at < $1 limit $2
+))
 
 -- name: outbox_add
 insert into outbox (id, aggregatetype, aggregateid, type, payload, record_key,
@@ -16,20 +19,38 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 -- name: outbox_claim
 -- Lock up to all key ranges that have something to send and that no other relay holds.
 select slot from outbox_slots
-where exists (select from outbox where outbox.slot = outbox_slots.slot)
+where exists (
+    select from outbox where outbox.slot = outbox_slots.slot and outbox.refused is null
+)
 for update skip locked
 
 -- name: outbox_pending
--- The oldest messages of the locked key ranges, in the order they were written.
-select position, id, aggregatetype, aggregateid, type, payload, record_key,
-       header_names, header_values, created_at
-from outbox where slot = any($1::smallint[]) order by position limit $2
+-- The oldest messages of the locked key ranges, in the order they were written: up to $2 of them
+-- and up to $3 bytes, and at least one. Topics in $4 are held back.
+select * from (
+    select *, sum(coalesce(length(payload), 0)) over (order by position) as bytes_so_far
+    from (
+        select position, aggregatetype, payload, record_key, header_names, header_values, created_at
+        from outbox
+        where slot = any($1::smallint[]) and refused is null
+          and aggregatetype <> all($4::text[])
+        order by position limit $2
+    ) as oldest
+) as counted
+where bytes_so_far - coalesce(length(payload), 0) < $3
+order by position
+
+-- name: outbox_refuse
+update outbox set refused = $2 where position = $1
 
 -- name: outbox_sent
 delete from outbox where position = any($1::bigint[])
 
--- name: outbox_oldest
-select min(created_at) from outbox
+-- name: waiting_since
+-- The oldest unsent message, by its place in the order, and the oldest timer that should have run.
+select (select created_at from outbox where refused is null order by position limit 1) as outbox,
+       (select count(*) from outbox where refused is not null) as refused,
+       (select min(due_at) from timers where due_at <= $1) as timer
 
 -- name: timers_schedule
 insert into timers (kind, ref, due_at, payload)
@@ -43,7 +64,8 @@ delete from timers where kind = $1 and ref = any($2::text[])
 -- name: timers_claim
 -- The array form keeps the plan on the primary key however many timers wait.
 delete from timers where id = any(array(
-    select id from timers where due_at <= $1 order by due_at, id limit $2 for update skip locked
+    select id from timers where due_at <= $1 and kind = any($3::text[])
+    order by due_at, id limit $2 for update skip locked
 ))
 returning kind, ref, due_at, payload, attempts
 
@@ -52,7 +74,7 @@ insert into timers (kind, ref, due_at, payload, attempts) values ($1, $2, $3, $4
 on conflict (kind, ref) do nothing
 
 -- name: timers_next
-select min(due_at) from timers
+select min(due_at) from timers where kind = any($1::text[])
 
 -- name: tallies_add
 insert into tallies (metric, labels, value)

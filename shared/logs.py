@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     "asctime",
     "taskName",
 }
-LEVELS = ("debug", "info", "warning", "error")
 
 
 def new_traceparent() -> str:
     """Return a fresh W3C trace context."""
     return f"00-{token_hex(16)}-{token_hex(8)}-01"
+
+
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def traceparent() -> str | None:
@@ -33,7 +36,9 @@ def traceparent() -> str | None:
 @contextmanager
 def trace(parent: str | None) -> Iterator[None]:
     """Do the work inside as part of this trace, or of a new one."""
-    token = _traceparent.set(parent or new_traceparent())
+    # It comes from outside: what has not the right form is no trace of anybody's.
+    good = parent and _TRACEPARENT.fullmatch(parent)
+    token = _traceparent.set(parent if good else new_traceparent())
     try:
         yield
     finally:

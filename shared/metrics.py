@@ -8,11 +8,11 @@ from datetime import datetime
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from shared import db, tallies
+from shared import db, kernel, tallies
 from shared.consume import Counters
 from shared.tallies import Labels
 
@@ -115,17 +115,18 @@ async def kernel_gauges(connection: db.Connection, now: datetime) -> list[Metric
 
     There is no sample while nothing waits.
     """
-    row = await connection.fetchrow(
-        "select (select min(created_at) from outbox) as outbox,"
-        " (select min(due_at) from timers where due_at <= $1) as timer",
-        now,
-    )
+    row = await connection.fetchrow(kernel.QUERIES["waiting_since"], now)
     assert row is not None  # noqa: S101  (a select without from always gives one row)
     return [
         _moment(
             "outbox_oldest_pending",
             "When the oldest unsent message was written.",
             row["outbox"],
+        ),
+        GaugeMetricFamily(
+            PREFIX + "outbox_refused_messages",
+            "Messages that Kafka will never take, such as too large ones; a person must look.",
+            value=row["refused"],
         ),
         _moment(
             "oldest_due_timer",

@@ -65,6 +65,11 @@ def type_name(value: object) -> str:
     return value.__class__.__name__
 
 
+def _text(text: str) -> str:
+    """Replace the one character that PostgreSQL cannot keep."""
+    return text.replace("\x00", "\ufffd")
+
+
 def _slot(key: bytes | None) -> int:
     return crc32(key or b"") % SLOTS
 
@@ -73,11 +78,11 @@ def _row(message: Outgoing, now: datetime) -> tuple[object, ...]:
     return (
         message.id,
         message.topic,
-        (message.key or b"").decode(errors="replace").replace("\x00", "\ufffd"),
+        _text((message.key or b"").decode(errors="replace")),
         message.type,
         message.payload,
         message.key,
-        [name for name, _ in message.headers],
+        [_text(name) for name, _ in message.headers],
         [value for _, value in message.headers],
         _slot(message.key),
         now,

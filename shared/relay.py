@@ -5,21 +5,44 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from shared import db, kernel
+from shared.clock import monotonic
 from shared.pulse import Pulse
 from shared.wake import Wake, wait
 
 _log = logging.getLogger(__name__)
 BATCH = 500
+BATCH_BYTES = 4 * 1024 * 1024
 POLL = 1.0
-SEND_TIMEOUT = 10.0
+SEND_TIMEOUT = 15.0  # longer than the client looks for a topic that is not there
+HOLD = 10.0
+TOPIC_FAULTS = (
+    InvalidTopicError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 ProducerFactory = Callable[[], Awaitable[AIOKafkaProducer]]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch, by position in the outbox."""
+
+    sent: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 class Relay:
@@ -35,6 +58,7 @@ class Relay:
         self._event = wake.event("outbox")
         self._make_producer = producer
         self._producer: AIOKafkaProducer | None = None
+        self._hold: dict[str, float] = {}
         self._pulse = pulse
 
     async def run(self) -> None:
@@ -61,30 +85,66 @@ class Relay:
             await self._drop_producer()
 
     async def step(self) -> int:
-        """Publish one batch and return how many messages it held."""
+        """Publish one batch and return how many messages left the queue."""
         async with self._database.transaction() as connection:
             slots = [row["slot"] for row in await connection.fetch(kernel.QUERIES["outbox_claim"])]
             if not slots:
                 return 0
-            rows = await connection.fetch(kernel.QUERIES["outbox_pending"], slots, BATCH)
-            await self._publish(rows)
-            await connection.execute(
-                kernel.QUERIES["outbox_sent"], [row["position"] for row in rows]
+            rows = await connection.fetch(
+                kernel.QUERIES["outbox_pending"], slots, BATCH, BATCH_BYTES, self._held()
             )
-            return len(rows)
+            outcome = await self._publish(rows)
+            await connection.execute(kernel.QUERIES["outbox_sent"], outcome.sent)
+            for position, why in outcome.refused.items():
+                await connection.execute(kernel.QUERIES["outbox_refuse"], position, why)
+            return len(outcome.sent) + len(outcome.refused)
 
-    async def _publish(self, rows: Sequence[db.Row]) -> None:
+    def _held(self) -> list[str]:
+        """Name the topics that must not be tried again yet."""
+        now = monotonic()
+        self._hold = {topic: until for topic, until in self._hold.items() if until > now}
+        return list(self._hold)
+
+    async def _publish(self, rows: Sequence[db.Row]) -> Outcome:
         # Without this bound a publish waits for ever while Kafka is down, holding the row locks.
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 if self._producer is None:
                     self._producer = await self._make_producer()
-                acks = [await self._send(self._producer, row) for row in rows]
-                await asyncio.gather(*acks)
+                return await self._send_all(self._producer, rows)
         except BaseException:
             # Batches of a producer that failed half-way may still arrive: never reuse it.
             await self._drop_producer()
             raise
+
+    async def _send_all(self, producer: AIOKafkaProducer, rows: Sequence[db.Row]) -> Outcome:
+        outcome, acks = Outcome(), []
+        for row in rows:
+            if row["aggregatetype"] not in self._hold:
+                try:
+                    acks.append((row, await self._send(producer, row)))
+                except KafkaError as error:
+                    self._judge(outcome, row, error)
+        results = await asyncio.gather(*(ack for _, ack in acks), return_exceptions=True)
+        for (row, _), result in zip(acks, results, strict=True):
+            if isinstance(result, BaseException):
+                self._judge(outcome, row, result)
+            else:
+                outcome.sent.append(row["position"])
+        return outcome
+
+    def _judge(self, outcome: Outcome, row: db.Row, error: BaseException) -> None:
+        """Set aside what can never be sent, hold back a topic at fault; raise anything else."""
+        topic = row["aggregatetype"]
+        extra = {"topic": topic, "error": type(error).__name__}
+        if isinstance(error, MessageSizeTooLargeError):
+            outcome.refused[row["position"]] = type(error).__name__
+            _log.error("message refused", extra={"action": "outbox_refused", **extra})
+        elif isinstance(error, TOPIC_FAULTS):
+            self._hold[topic] = monotonic() + HOLD
+            _log.error("topic held back", extra={"action": "topic_held", **extra})
+        else:
+            raise error
 
     async def _send(self, producer: AIOKafkaProducer, row: db.Row) -> asyncio.Future[object]:
         sent = await producer.send(
@@ -101,7 +161,7 @@ class Relay:
         if producer is None:
             return
         try:
-            async with asyncio.timeout(2.0):
+            async with asyncio.timeout(1.0):
                 await producer.stop()
         except TimeoutError:
             _log.warning("producer did not stop in time", extra={"action": "producer_abandoned"})

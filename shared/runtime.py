@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -52,10 +52,23 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Work = Callable[[Pulse], Awaitable[None]]
 CATALOG_LOOK = 5.0
-FLUSH = 3.0
-FORGET_EVERY = 360  # rounds of 10 s: once an hour
-STOP_CONSUMING = 5.5
+FLUSH = 2.0
+FORGET_EVERY = 30.0
+STOP_CONSUMING = 4.0
 START_CONSUMING = 30.0
+
+
+class Joined(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Knows whether the group has given this member its share, which may be no partition at all."""
+
+    def __init__(self) -> None:
+        self.joined = False
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        """Nothing to do: what is under way may finish, and repeats are recognised."""
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        self.joined = True
 
 
 class Runtime:
@@ -76,6 +89,8 @@ class Runtime:
         self._broker: KafkaBroker | None = None
         self._subscribe: list[Callable[[KafkaBroker], None]] = []
         self._consumers: list[Consumer[Any]] = []
+        self._joined: list[Joined] = []
+        self._lagging: set[str] = set()
         self._timers: dict[str, Handler] = {}
         self._workers: dict[str, Work] = {}
         self._routes: list[BaseRoute] = []
@@ -154,7 +169,11 @@ class Runtime:
             routes=routes,
             lifespan=self._lifespan,
             middleware=[Middleware(web.Timed, histogram=self._kernel.requests, routes=templates)],
-            exception_handlers={HTTPException: web.on_http_error},
+            exception_handlers={
+                HTTPException: web.on_http_error,
+                Exception: web.on_fault,
+                **dict.fromkeys(db.AWAY, web.on_away),
+            },
         )
 
     # --- how it is doing -----------------------------------------------------------------------
@@ -174,12 +193,13 @@ class Runtime:
         except SchemaOutdated as error:
             absent.append(str(error))
         if self._subscribe and not self._consuming():
-            absent.append("kafka: not connected, or no partitions assigned yet")
+            absent.append("kafka: not connected, or the group has not formed yet")
         return absent
 
     def _consuming(self) -> bool:
         consumers = self._kafka_consumers()
-        return len(consumers) == len(self._consumers) and all(c.assignment() for c in consumers)
+        joined = all(each.joined for each in self._joined)
+        return joined and len(consumers) == len(self._consumers)
 
     def _kafka_consumers(self) -> list[AIOKafkaConsumer]:
         subscribers = self._broker.subscribers if self._broker else ()
@@ -202,13 +222,14 @@ class Runtime:
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _measure_lag(self) -> int:
-        lag: dict[str, int] = {}
+        lag = dict.fromkeys(self._lagging, 0)  # a topic that moved to another replica is 0 here
         for consumer in self._kafka_consumers():
             for partition in consumer.assignment():
                 # Unknown until the first fetch; the position waits for that fetch too.
                 end = consumer.highwater(partition)
                 behind = end - await consumer.position(partition) if end else 0
                 lag[partition.topic] = lag.get(partition.topic, 0) + max(0, behind)
+        self._lagging = set(lag)
         for topic, behind in lag.items():
             self._kernel.lag.labels(topic, topics.group(self.service)).set(behind)
         return sum(lag.values())
@@ -223,6 +244,8 @@ class Runtime:
     def _subscribed(
         self, broker: KafkaBroker, from_topics: Sequence[str], consumer: Consumer[Any]
     ) -> None:
+        joined = Joined()
+        self._joined.append(joined)
         subscriber = broker.subscriber(
             *from_topics,
             group_id=topics.group(self.service),
@@ -234,6 +257,7 @@ class Runtime:
             fetch_max_wait_ms=self.settings.kafka_fetch_wait_ms,
             session_timeout_ms=self.settings.kafka_session_timeout_ms,
             heartbeat_interval_ms=self.settings.kafka_session_timeout_ms // 3,
+            listener=joined,
             parser=unread_batch,
             decoder=raw_batch,
         )
@@ -241,6 +265,7 @@ class Runtime:
 
     async def _consume_for_ever(self, pulse: Pulse) -> None:
         broker = kafka.broker(self.settings, self.service)
+        self._joined.clear()
         for subscribe in self._subscribe:
             subscribe(broker)
         self._broker = broker
@@ -292,14 +317,12 @@ class Runtime:
             await asyncio.sleep(wait)
 
     async def _forget(self, pulse: Pulse) -> None:
-        rounds = 0
         while True:
             pulse.beat()
-            if rounds % FORGET_EVERY == 0:
-                async with self.database.transaction() as connection:
-                    await inbox.prune(connection, self.clock.now())
-            rounds += 1
-            await asyncio.sleep(10.0)
+            async with self.database.transaction() as connection:
+                more = await inbox.prune(connection, self.clock.now())
+            if not more:
+                await asyncio.sleep(FORGET_EVERY)
 
     async def _watch_progress(self, pulse: Pulse) -> None:
         while True:
@@ -335,9 +358,7 @@ class Runtime:
         try:
             yield
         finally:
-            if consuming:
-                await _cancelled([consuming])
-            await _cancelled(tasks)
+            await _cancelled([consuming, *tasks] if consuming else tasks)
             await self._relay.flush(FLUSH)
             await self.database.close()
 

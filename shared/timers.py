@@ -16,6 +16,7 @@ from shared.wake import Wake, notify, wait
 _log = logging.getLogger(__name__)
 BATCH = 500
 POLL = 1.0
+SHORTEST_WAIT = 0.05
 LONGEST_BACKOFF = timedelta(minutes=10)
 
 
@@ -81,13 +82,16 @@ class Sweep:
         while True:
             self._pulse.beat()
             if await self.step() < BATCH:
-                await wait(self._event, await self._until_next())
+                await wait(self._event, await self.until_next())
 
     async def step(self) -> int:
         """Handle one batch of due timers and return how many there were."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(kernel.QUERIES["timers_claim"], now, BATCH)
+            # Kinds that another release knows are left to its processes.
+            rows = await connection.fetch(
+                kernel.QUERIES["timers_claim"], now, BATCH, list(self._handlers)
+            )
             due = sorted((Timer(**dict(row)) for row in rows), key=lambda timer: timer.due_at)
             for kind in dict.fromkeys(timer.kind for timer in due):
                 await self._handle(connection, [t for t in due if t.kind == kind], now)
@@ -123,10 +127,12 @@ class Sweep:
             attempts,
         )
 
-    async def _until_next(self) -> float:
+    async def until_next(self) -> float:
+        """Return how many seconds to wait before looking again, unless woken."""
         async with self._database.connection() as connection:
-            due_at = await connection.fetchval(kernel.QUERIES["timers_next"])
+            due_at = await connection.fetchval(kernel.QUERIES["timers_next"], list(self._handlers))
         if due_at is None:
             return POLL
         left: float = (due_at - self._clock.now()).total_seconds()
-        return min(POLL, max(0.0, left))
+        # What is due and was not claimed just now is in another sweep's hands.
+        return min(POLL, max(SHORTEST_WAIT, left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hmac import compare_digest
 
@@ -16,6 +17,7 @@ from shared.clock import monotonic
 from shared.contracts.api import Problem
 from shared.settings import Tokens
 
+_log = logging.getLogger(__name__)
 LARGEST_BODY = 16 * 1024
 
 PAGE_HEADERS: Mapping[str, str] = {
@@ -47,6 +49,20 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     response = problem(error.status_code, error.detail)
     response.headers.update(error.headers or {})
     return response
+
+
+async def on_away(request: Request, error: Exception) -> Response:
+    """Exception handler: the database is away, and it is worth trying again."""
+    response = problem(503, "the database is away", "nothing was changed; try again")
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """Exception handler: a fault of ours, logged without what the request held."""
+    extra = {"action": "request_failed", "method": request.method, "fault": type(error).__name__}
+    _log.error("request failed", extra=extra, exc_info=error)
+    return problem(500, "something went wrong on our side", "it was logged")
 
 
 def require(request: Request, tokens: Tokens, scope: str) -> None:

@@ -79,10 +79,9 @@ class Handlers:
     ) -> None:
         """Keep what a batch says."""
         events = [item.value for item in items]
-        await store.save_invitations(
-            connection,
-            [_invitation(e, e.body) for e in events if isinstance(e.body, asks.Invitation)],
-        )
+        arrived = [_invitation(e, e.body) for e in events if isinstance(e.body, asks.Invitation)]
+        await store.save_invitations(connection, arrived)
+        await store.say_opt_outs(connection, [each.invitation_id for each in arrived], now)
         policy = self.policy()
         answers = [_submission(e.body) for e in events if isinstance(e.body, Answer)]
         await store.add(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -35,6 +36,26 @@ class NewResponse(Body):
     language: str | None = Field(default=None, max_length=35)
     correlation: str | None = Field(default=None, max_length=256)
     attributes: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> NewResponse:
+        if False and not all(_keepable(value) for value in self.__dict__.values()):
+            raise ValueError("neither a text with the character U+0000 nor a number that is not finite can be kept")
+        return self
+
+
+def _keepable(value: object) -> bool:
+    """Whether PostgreSQL can keep it."""
+    match value:
+        case str():
+            return "\x00" not in value
+        case float():
+            return isfinite(value)
+        case dict():
+            return all(_keepable(key) and _keepable(each) for key, each in value.items())
+        case list():
+            return all(_keepable(each) for each in value)
+    return True
 
 
 class Api:
@@ -99,5 +120,5 @@ def _read(body: bytes) -> NewResponse:
 
 
 def _fields(body: NewResponse) -> dict[str, Any]:
-    comment = (body.comment or "").replace("\x00", "").strip()
+    comment = (body.comment or "").strip()
     return {**body.model_dump(), "comment": comment or None}

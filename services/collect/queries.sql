@@ -70,5 +70,21 @@ where responses.response_id = new.response_id
 -- name: opt_out
 insert into opt_outs (invitation_id, at) values ($1, $2) on conflict do nothing
 
+-- name: lock_opt_outs
+-- A wish may come while its invitation arrives, and each would miss what the other has not yet
+-- committed: a wish waits for batches of invitations, and they for it, but not for each other.
+select pg_advisory_xact_lock(hashtextextended('collect.opt_outs', 0))
+
+-- name: lock_opt_outs_shared
+select pg_advisory_xact_lock_shared(hashtextextended('collect.opt_outs', 0))
+
+-- name: tell_opt_outs
+-- Returns those whose customer is known and that nobody was told of yet; each only once.
+update opt_outs set told = true
+from invitations
+where opt_outs.invitation_id = any($1::text[]) and not opt_outs.told
+  and invitations.invitation_id = opt_outs.invitation_id
+returning opt_outs.invitation_id, opt_outs.at, invitations.customer_id
+
 -- name: opted_out
 select exists (select from opt_outs where invitation_id = $1)

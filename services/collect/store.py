@@ -119,8 +119,39 @@ async def change(connection: db.Connection, changes: Sequence[Change], now: date
 
 
 async def opt_out(connection: db.Connection, asked: InvitationId, now: datetime) -> None:
-    """Remember that the person behind this invitation wants no more questions; once is enough."""
+    """Remember that the person behind this invitation wants no more questions, and say so once."""
+    await connection.execute(QUERIES["lock_opt_outs"])
     await connection.execute(QUERIES["opt_out"], asked, now)
+    await _tell_opt_outs(connection, [asked], now)
+
+
+async def say_opt_outs(
+    connection: db.Connection, arrived: Sequence[InvitationId], now: datetime
+) -> None:
+    """Say which of the invitations that just arrived were used to opt out before."""
+    if arrived:
+        await connection.execute(QUERIES["lock_opt_outs_shared"])
+        await _tell_opt_outs(connection, arrived, now)
+
+
+async def _tell_opt_outs(
+    connection: db.Connection, asked: Sequence[InvitationId], now: datetime
+) -> None:
+    rows = await connection.fetch(QUERIES["tell_opt_outs"], asked)
+    await outbox.add(connection, [_opt_out(row) for row in rows], now)
+
+
+def _opt_out(row: db.Row) -> outbox.Outgoing:
+    return outbox.event(
+        service="collect",
+        type="touchback.opt-out.recorded.v1",
+        body=contract.OptOut(
+            customer_id=row["customer_id"], invitation_id=row["invitation_id"], at=row["at"]
+        ),
+        customer_id=row["customer_id"],
+        at=row["at"],
+        id=stable_id("opt-out", row["invitation_id"]),
+    )
 
 
 async def opted_out(connection: db.Connection, asked: InvitationId) -> bool:

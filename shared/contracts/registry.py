@@ -8,7 +8,7 @@ from shared import topics
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Message
 from shared.contracts.cases import Alert, CaseEvent
-from shared.contracts.responses import Feedback, Response
+from shared.contracts.responses import Feedback, OptOut, Response
 from shared.contracts.signals import Answer, Profile, Signal
 
 
@@ -51,6 +51,7 @@ ALL: tuple[MessageType, ...] = (
         "completed",
     ),
     MessageType("touchback.feedback.received.v1", topics.RESPONSES, Feedback),
+    MessageType("touchback.opt-out.recorded.v1", topics.RESPONSES, OptOut),
     *_types(
         topics.CASES,
         CaseEvent,

@@ -49,6 +49,18 @@ class Response(Message):
     attributes: Attributes = Field(default_factory=dict)
 
 
+class OptOut(Message):
+    """A customer does not want to be asked any more.
+
+    `touchpoint` None means about anything. `invitation_id` is the ask whose link was used.
+    """
+
+    customer_id: CustomerId
+    touchpoint: Name | None = None
+    invitation_id: str | None = None
+    at: Moment
+
+
 class Feedback(Message):
     """Something a customer told us unasked."""
 

@@ -21,9 +21,11 @@ create table outbox (
     header_names  text[]      not null,
     header_values bytea[]     not null,
     slot          smallint    not null,
-    created_at    timestamptz not null
+    created_at    timestamptz not null,
+    refused       text        -- why Kafka will never take it: kept for a person, in nobody's way
 );
-create index outbox_slot_position on outbox (slot, position);
+create index outbox_waiting on outbox (slot, position) where refused is null;
+create index outbox_refused on outbox (position) where refused is not null;
 
 -- One row per key range: whoever locks it is the only relay for those keys.
 create table outbox_slots (slot smallint primary key);

@@ -36,7 +36,7 @@ def whole() -> bool:
 
 def patience() -> float:
     """Seconds that a stack may take to come to rest."""
-    return 900.0 if whole() else 90.0
+    return 900.0 if whole() else 180.0
 
 
 def order_log(shared_data: Path) -> list[str]:

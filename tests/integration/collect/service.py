@@ -17,7 +17,7 @@ from shared import db, outbox, tallies, timers, topics
 from shared.consume import Consumer
 from shared.contracts import asks
 from shared.contracts.envelope import Event, decode
-from shared.contracts.responses import Response
+from shared.contracts.responses import OptOut, Response
 from shared.contracts.signals import Answer
 from shared.links import Links
 from shared.pulse import Pulse
@@ -110,13 +110,26 @@ class Collect:
 
     async def published(self) -> list[tuple[str, Response]]:
         """What waits in the outbox for the other services, as they would read it."""
+        return [
+            (event.type.split(".")[2], event.body)
+            for event in await self._events()
+            if isinstance(event.body, Response)
+        ]
+
+    async def opt_outs(self) -> list[OptOut]:
+        """The wishes not to be asked that wait in the outbox."""
+        events = await self._events()
+        assert len({event.id for event in events}) == len(events)
+        return [event.body for event in events if isinstance(event.body, OptOut)]
+
+    async def _events(self) -> list[Event]:
         found = []
         for row in await self._outbox(topics.RESPONSES):
             values = [value.decode() for value in row["header_values"]]
             event = decode(dict(zip(row["header_names"], values, strict=True)), row["payload"])
             assert event is not None
-            assert isinstance(event.body, Response)
-            found.append((event.type.split(".")[2], event.body))
+            assert event.subject == row["record_key"].decode()
+            found.append(event)
         return found
 
     async def said(self) -> list[tuple[str, int | None]]:

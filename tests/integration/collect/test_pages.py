@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
+from services.collect import store
+from services.collect.model import InvitationId
 from shared import timers
+from shared.contracts.responses import OptOut
 from shared.links import Links
 from tests.integration.collect.service import KEY, Collect, started
 from tests.support.clock import ManualClock
+from tests.support.wait import eventually
+from tests.unit.collect.facts import an_invitation
 
 DAY = timedelta(hours=24)
 
@@ -312,6 +318,70 @@ async def test_opting_out_takes_a_post_and_is_kept_once(
         assert (done.status_code, "We will not ask you again" in done.text) == (200, True)
     assert (await collect.rows())["opt_outs"] == 1
     assert "We will not ask you again" in (await collect.browser.get(page)).text
+
+
+async def test_an_opt_out_is_published_once(collect: Collect) -> None:
+    await collect.invite()
+    page = "/stop/" + Links([KEY]).sign("stop", "i-1")
+    await collect.browser.post(page)
+    stopped_at = collect.clock.now()
+    collect.clock.advance(timedelta(hours=1))
+    await collect.browser.post(page)
+    await collect.invite("reminded", id="e-2")
+    assert await collect.opt_outs() == [
+        OptOut(customer_id="c-1", touchpoint=None, invitation_id="i-1", at=stopped_at)
+    ]
+
+
+async def test_an_opt_out_is_published_once_its_customer_is_known(collect: Collect) -> None:
+    await collect.browser.post("/stop/" + Links([KEY]).sign("stop", "i-1"))
+    stopped_at = collect.clock.now()
+    assert await collect.opt_outs() == []
+    collect.clock.advance(timedelta(minutes=1))
+    await collect.invite("scheduled", id="e-1")
+    await collect.invite("sent", id="e-2")
+    assert [(each.customer_id, each.at) for each in await collect.opt_outs()] == [
+        ("c-1", stopped_at)
+    ]
+
+
+async def test_an_opt_out_that_crosses_its_invitation_is_published(collect: Collect) -> None:
+    database, now = collect.runtime.database, collect.clock.now()
+    async with database.transaction() as connection:
+        await store.save_invitations(connection, [an_invitation()])
+        await store.say_opt_outs(connection, [InvitationId("i-1")], now)
+        page = "/stop/" + Links([KEY]).sign("stop", "i-1")
+        stop = asyncio.create_task(collect.browser.post(page))
+        waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+
+        async def blocked() -> bool:
+            async with database.connection() as other:
+                return bool(await other.fetchval(waiting)) or stop.done()
+
+        await eventually(blocked, within=10)
+    assert (await stop).status_code == 200
+    assert len(await collect.opt_outs()) == 1
+
+
+async def test_an_opt_out_that_cannot_be_published_is_not_said_to_be_recorded(
+    collect: Collect,
+) -> None:
+    await collect.invite()
+    async with collect.runtime.database.transaction() as connection:
+        await connection.execute("alter table outbox rename to outbox_away")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await collect.browser.post("/stop/" + Links([KEY]).sign("stop", "i-1"))
+    async with collect.runtime.database.transaction() as connection:
+        await connection.execute("alter table outbox_away rename to outbox")
+    assert (await collect.rows())["opt_outs"] == 0
+
+
+async def test_a_comment_loses_the_character_that_cannot_be_kept(collect: Collect) -> None:
+    await collect.invite()
+    await collect.browser.post(collect.page, data={"score": "3"})
+    posted = await collect.browser.post(f"{collect.page}/more", data={"comment": "too\x00 slow"})
+    assert posted.status_code == 303
+    assert (await collect.published())[-1][1].comment == "too slow"
 
 
 async def test_a_timer_of_an_answer_that_is_gone_does_no_harm(collect: Collect) -> None:

@@ -129,6 +129,13 @@ async def test_a_key_is_not_taken_for_another_answer(collect: Collect) -> None:
         pytest.param({"scroe": 1}, 422, id="unknown field"),
         pytest.param({"comment": "x" * 2001}, 422, id="comment too long"),
         pytest.param({"attributes": {"x": "y" * 20_000}}, 413, id="body too large"),
+        pytest.param({"customer_id": "c\x00"}, 422, id="U+0000 in the customer"),
+        pytest.param({"touchpoint": "support-closed\x00"}, 422, id="U+0000 in the touchpoint"),
+        pytest.param({"comment": "so\x00so"}, 422, id="U+0000 in the comment"),
+        pytest.param({"language": "en\x00"}, 422, id="U+0000 in the language"),
+        pytest.param({"correlation": "\x00"}, 422, id="U+0000 in the correlation"),
+        pytest.param({"attributes": {"x\x00": 1}}, 422, id="U+0000 in a name"),
+        pytest.param({"attributes": {"x": [{"y": "\x00"}]}}, 422, id="U+0000 deep inside"),
     ],
 )
 async def test_the_api_refuses(collect: Collect, changes: dict[str, Any], status: int) -> None:
@@ -136,6 +143,24 @@ async def test_the_api_refuses(collect: Collect, changes: dict[str, Any], status
     assert refused.status_code == status
     assert refused.headers["content-type"] == "application/problem+json"
     assert (await collect.rows())["responses"] == 0
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+async def test_the_api_refuses_numbers_that_json_does_not_know(
+    collect: Collect, number: str
+) -> None:
+    body = f'{{"touchpoint": "support-closed", "customer_id": "c-1", "score": 2,' + (
+        f' "attributes": {{"x": {{"y": {number}}}}}}}'
+    )
+    headers = {"authorization": f"Bearer {TOKEN}", "idempotency-key": "k-1"}
+    refused = await collect.browser.post("/v1/responses", content=body, headers=headers)
+    assert (refused.status_code, (await collect.rows())["responses"]) == (422, 0)
+
+
+async def test_a_text_that_only_looks_like_the_character_is_kept(collect: Collect) -> None:
+    kept = await post(collect, comment="\\u0000", attributes={"x": [None, True, 1.5, "\\x00"]})
+    assert kept.status_code == 201
+    assert (await collect.published())[0][1].comment == "\\u0000"
 
 
 async def test_the_api_says_when_it_could_not_keep_an_answer(collect: Collect) -> None:

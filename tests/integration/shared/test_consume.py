@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -45,10 +46,13 @@ class Handled:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.query = ""
 
     async def __call__(
         self, connection: db.Connection, items: Sequence[Item[str]], now: datetime
     ) -> None:
+        if self.query:
+            await connection.execute(self.query)
         await connection.executemany(
             "insert into tallies values ('handled', array[$1], 1)", [(i.value,) for i in items]
         )
@@ -153,6 +157,30 @@ async def test_a_refused_record_that_comes_again_is_one_dead_letter(
     for _ in range(2):
         await taking.take([record(0, b"nonsense"), good(1, "poison")])
     assert len(await letters(kernel_db)) == 2
+
+
+async def test_a_header_with_a_name_that_postgresql_cannot_keep_blocks_nothing(
+    kernel_db: db.Database, clock: ManualClock
+) -> None:
+    bad = replace(record(0, b"nonsense"), headers=(("a\x00b", b"1"),))
+    await consumer(kernel_db, clock, Handled()).take([bad])
+    (letter,) = await letters(kernel_db)
+    assert about(letter)["a\ufffdb"] == b"1"
+
+
+async def test_a_fault_of_the_schema_buries_no_record_and_heals(
+    kernel_db: db.Database, clock: ManualClock
+) -> None:
+    handled = Handled()
+    handled.query = "select * from of_the_next_release"
+    taking = consumer(kernel_db, clock, handled)
+    waiting = asyncio.create_task(taking.take([good(0, "a")]))
+    await asyncio.wait([waiting], timeout=0.5)
+    assert not waiting.done()
+    assert await letters(kernel_db) == []
+    handled.query = ""
+    await asyncio.wait_for(waiting, timeout=10)
+    assert handled.batches == [["a"]]
 
 
 async def test_while_the_database_is_away_the_batch_waits_and_then_is_handled(

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from shared import db, outbox, relay
+from shared.clock import monotonic
 from shared.outbox import Outgoing
 from shared.pulse import Pulse
 from shared.relay import Relay
@@ -26,7 +27,12 @@ Factory = Callable[[], Awaitable[AIOKafkaProducer]]
 
 def factory(bootstrap: str) -> Factory:
     async def made() -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
+        producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            acks="all",
+            max_request_size=4_000_000,
+            request_timeout_ms=5_000,
+        )
         try:
             await producer.start()
         except BaseException:
@@ -125,6 +131,56 @@ async def test_a_commit_wakes_the_relay_without_waiting_for_its_poll(
 async def is_empty(database: db.Database) -> bool:
     async with database.connection() as connection:
         return not await connection.fetchval("select count(*) from outbox")
+
+
+async def test_a_message_that_is_too_large_is_set_aside_and_stops_no_other(
+    kernel_db: db.Database, kafka: str
+) -> None:
+    async with topic_of(kafka) as topic:
+        large = "x" * 1_100_000
+        await write(
+            kernel_db,
+            outgoing(topic, "c-1", "before"),
+            outgoing(topic, "c-1", large),
+            outgoing(topic, "c-1", "after"),
+        )
+        relaying = a_relay(kernel_db, factory(kafka))
+        while await relaying.step():
+            pass
+        await relaying.flush(5)
+        found = [record.value for record in await read(kafka, topic, 2)]
+    assert found == [b"before", b"after"]
+    async with kernel_db.connection() as connection:
+        left = await connection.fetch("select length(payload), refused from outbox")
+    assert [tuple(row) for row in left] == [(len(large), "MessageSizeTooLargeError")]
+
+
+async def test_a_topic_that_is_gone_holds_up_no_other(
+    kernel_db: db.Database, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with topic_of(kafka) as topic:
+        gone = unique_topic("gone")
+        await write(kernel_db, outgoing(gone, "c-1", "waits"), outgoing(topic, "c-1", "goes"))
+        relaying = a_relay(kernel_db, factory(kafka))
+        assert await relaying.step() == 1
+        assert await relaying.step() == 0
+        assert [record.value for record in await read(kafka, topic, 1)] == [b"goes"]
+        await create_topics(kafka, gone)
+        monkeypatch.setattr(relay, "monotonic", lambda: monotonic() + relay.HOLD)
+        await eventually(relaying.step, within=15)
+        await relaying.flush(5)
+        assert [record.value for record in await read(kafka, gone, 1)] == [b"waits"]
+
+
+async def test_a_batch_is_bounded_by_its_bytes(
+    kernel_db: db.Database, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH_BYTES", 25)
+    async with topic_of(kafka) as topic:
+        await write(kernel_db, *(outgoing(topic, "c-1", "0123456789") for _ in range(5)))
+        relaying = a_relay(kernel_db, factory(kafka))
+        assert [await relaying.step() for _ in range(3)] == [3, 2, 0]
+        await relaying.flush(5)
 
 
 async def test_while_kafka_is_away_messages_wait_and_then_arrive(

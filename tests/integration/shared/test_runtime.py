@@ -8,9 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from shared import migrate, runtime
 from shared.consume import Item
+from shared.errors import Unavailable
 from shared.records import Record
 from shared.runtime import Runtime
 from shared.settings import Settings
@@ -75,7 +79,7 @@ async def test_readiness_names_what_is_missing_while_the_process_is_alive(
         assert missing == [
             f"schema {SCHEMA} lacks migration kernel/0001_kernel.sql;"
             f" run `touchback {SCHEMA} migrate` first",
-            "kafka: not connected, or no partitions assigned yet",
+            "kafka: not connected, or the group has not formed yet",
         ]
         assert (await client.get("/health/live")).status_code == 200
 
@@ -91,3 +95,24 @@ async def test_without_kafka_a_consumer_is_not_taken_for_stalled(
     async with running(service):
         await eventually(lambda: len(beats) >= 3, within=20)
     assert service.stalled() == []
+
+
+async def broken(request: Request) -> Response:
+    raise RuntimeError("a fault of ours")
+
+
+async def away(request: Request) -> Response:
+    raise Unavailable("PostgreSQL is away")
+
+
+async def test_a_fault_is_logged_and_told_as_problem_details(
+    database: str, tmp_path: Path, no_migrations: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = a_runtime(database, tmp_path, no_migrations)
+    service.routes([Route("/broken", broken), Route("/away", away)])
+    transport = httpx.ASGITransport(app=service.application(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        fault, gone = await client.get("/broken"), await client.get("/away")
+    assert (fault.status_code, fault.json()["title"]) == (500, "something went wrong on our side")
+    assert "request failed" in caplog.messages
+    assert (gone.status_code, gone.headers["retry-after"]) == (503, "5")

@@ -95,6 +95,28 @@ async def test_a_timer_that_fails_holds_up_no_other_and_is_tried_again(
     assert recorder.seen[-1] == "broken"
 
 
+async def test_a_timer_of_another_release_is_left_alone_and_stops_no_other(
+    kernel_db: db.Database, clock: ManualClock
+) -> None:
+    recorder = Recorder()
+    await put(kernel_db, Timer("of-tomorrow", "x", START), Timer("remind", "a", START))
+    assert await sweep(kernel_db, clock, recorder).step() == 1
+    assert recorder.seen == ["a"]
+    async with kernel_db.connection() as connection:
+        assert await connection.fetchval("select kind from timers") == "of-tomorrow"
+
+
+async def test_a_timer_in_another_sweeps_hands_is_not_asked_for_without_pause(
+    kernel_db: db.Database, clock: ManualClock
+) -> None:
+    await put(kernel_db, Timer("remind", "a", START))
+    async with kernel_db.transaction() as other:
+        await other.execute("select from timers for update")
+        waiting = sweep(kernel_db, clock, Recorder())
+        assert await waiting.step() == 0
+        assert await waiting.until_next() >= 0.05
+
+
 async def test_two_sweeps_share_the_work_and_repeat_none(
     kernel_db: db.Database, clock: ManualClock
 ) -> None:
@@ -139,6 +161,7 @@ async def test_claiming_reads_the_index_however_many_timers_wait(kernel_db: db.D
         plan = await connection.fetch(
             "explain "
             + timers.kernel.QUERIES["timers_claim"]
+            .replace("$3", "'{remind}'")
             .replace("$2", "500")
             .replace("$1", f"'{START.isoformat()}'")
         )

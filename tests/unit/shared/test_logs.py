@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 
+import pytest
+
 from shared import logs
 
 
@@ -34,3 +36,9 @@ def test_work_without_a_parent_begins_a_trace_of_its_own() -> None:
         parent = logs.traceparent()
     assert parent is not None
     assert [len(part) for part in parent.split("-")] == [2, 32, 16, 2]
+
+
+@pytest.mark.parametrize("parent", ["", "nonsense", "00-short-ids-01", "00-" + "g" * 32, "\x00"])
+def test_a_parent_that_has_not_the_right_form_is_replaced(parent: str) -> None:
+    with logs.trace(parent):
+        assert len(str(formatted()["trace_id"])) == 32

@@ -74,7 +74,8 @@ class Refused:
             "offset": str(self.record.offset),
             "service": service,
             "class": type(self.error).__name__,
-            "message": " ".join(str(self.error).split())[:1000],
+            # The first line only: below it PostgreSQL quotes the row at fault.
+            "message": (str(self.error).splitlines() or [""])[0][:1000],
             "at": at.isoformat(),
             "attempts": str(self.attempts),
         }

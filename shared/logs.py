@@ -65,8 +65,13 @@ class JsonLines(logging.Formatter):
             line["trace_id"] = parent.split("-")[1]
         line.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = self._without_rows(self.formatException(record.exc_info))
         return json.dumps(line, default=str, ensure_ascii=False)
+
+    @staticmethod
+    def _without_rows(traceback: str) -> str:
+        """Leave out where PostgreSQL quotes the row at fault: it holds what customers said."""
+        return "\n".join(line for line in traceback.splitlines() if not line.startswith("DETAIL:"))
 
 
 def configure(service: str, level: str) -> None:

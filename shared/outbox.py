@@ -44,7 +44,7 @@ def event(
     """Wrap a message, keyed by customer; `id` must be stable where a replay may come."""
     known = BY_NAME[type]
     if not isinstance(body, known.body):
-        raise TypeError(f"{type} carries {known.body.__name__}, not {type_name(body)}")
+        raise TypeError(f"{type} carries {known.body.__name__}, not {body.__class__.__name__}")
     ce_id = id or str(uuid4())
     headers, payload = encode(
         Event(
@@ -58,11 +58,6 @@ def event(
         )
     )
     return Outgoing(ce_id, known.topic, customer_id.encode(), type, payload, headers)
-
-
-def type_name(value: object) -> str:
-    """Return the name of a value's class."""
-    return value.__class__.__name__
 
 
 def _text(text: str) -> str:

@@ -197,22 +197,6 @@ class Rules:
         return program
 
 
-def compile_condition(text: str, variables: Mapping[str, VarType]) -> Condition:
-    """Compile a single condition; for many over the same variables keep one `Rules`."""
-    return Rules(variables).condition(text)
-
-
-def compile_expression(
-    text: str,
-    variables: Mapping[str, VarType],
-    expects: Expects = "json",
-    *,
-    optional: bool = False,
-) -> Expression:
-    """Compile a single expression; for many over the same variables keep one `Rules`."""
-    return Rules(variables).expression(text, expects, optional=optional)
-
-
 def _plain(result: Any) -> Any:
     """Return the Python value without ever asking the library for a null.
 

@@ -57,7 +57,6 @@ NAMES: frozenset[str] = frozenset(
         "channel_secrets",
         "outbound_allow",
         "close_url",
-        "collect_url",
         "console_url",
     }
 )
@@ -121,7 +120,8 @@ Secrets = Annotated[dict[str, str], BeforeValidator(_object)]
 Tokens = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_object)]
 """Bearer token -> scopes."""
 
-Network = Annotated[str, AfterValidator(_network)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_list)]
+"""Address ranges as CIDR."""
 
 
 class Settings(BaseModel):

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from shared import settings
-from shared.settings import HttpUrl, Secrets, SmtpUrl, Words
-
-
-def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in texts:
-        ip_network(text)
-    return texts
+from shared.settings import HttpUrl, Networks, Secrets, SmtpUrl
 
 
 class Settings(settings.Settings):
@@ -25,4 +16,4 @@ class Settings(settings.Settings):
     mail_from: str = Field(pattern=r"^[^@\s]+@[^@\s]+$|^[^<>\r\n]* <[^@\s<>]+@[^@\s<>]+>$")
     console_url: HttpUrl = "http://localhost:8080"
     channel_secrets: Secrets = Field(default_factory=dict)
-    outbound_allow: Annotated[Words, AfterValidator(_networks)] = ()
+    outbound_allow: Networks = ()

@@ -11,7 +11,7 @@ from shared.catalog.fields import Entry
 from shared.catalog.owners import Route, Team
 from shared.catalog.policy import Policy
 from shared.catalog.sources import Source
-from shared.catalog.touchpoints import EventTrigger, Survey, Touchpoint
+from shared.catalog.touchpoints import Survey, Touchpoint
 from shared.errors import TouchbackError
 
 Item = TypeVar("Item")
@@ -60,24 +60,6 @@ class Catalog(Entry):
     def sources_by_topic(self) -> Mapping[str, tuple[Source, ...]]:
         """The sources on each topic: more than one system may share a topic."""
         return _grouped((source.topic, source) for source in self.sources)
-
-    @cached_property
-    def touchpoints_on(self) -> Mapping[str, tuple[Touchpoint, ...]]:
-        """The single-event touchpoints by the signal that triggers them."""
-        return _grouped(
-            (touchpoint.on.signal, touchpoint)
-            for touchpoint in self.touchpoints
-            if isinstance(touchpoint.on, EventTrigger)
-        )
-
-    @cached_property
-    def cancelled_by(self) -> Mapping[str, tuple[Touchpoint, ...]]:
-        """The touchpoints by the signals that cancel their asks."""
-        return _grouped(
-            (signal, touchpoint)
-            for touchpoint in self.touchpoints
-            for signal in touchpoint.cancel_on
-        )
 
     @cached_property
     def _touchpoints(self) -> dict[str, Touchpoint]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 
 import pytest
 
@@ -42,3 +43,13 @@ def test_work_without_a_parent_begins_a_trace_of_its_own() -> None:
 def test_a_parent_that_has_not_the_right_form_is_replaced(parent: str) -> None:
     with logs.trace(parent):
         assert len(str(formatted()["trace_id"])) == 32
+
+
+def test_the_row_that_postgresql_quotes_is_left_out() -> None:
+    said = "null value in column\nDETAIL:  Failing row contains (secret {}).".format("words")
+    try:
+        raise ValueError(said)
+    except ValueError:
+        line = formatted(exc_info=sys.exc_info())
+    assert "null value in column" in str(line["exception"])
+    assert "secret words" not in str(line["exception"])

@@ -46,7 +46,6 @@ def test_entries_are_found_by_name() -> None:
     assert catalog.team("parcels").channels[0].secret == "parcels"  # noqa: S105 - a name, no secret
     assert catalog.fallback_team.team == "care"
     assert [source.source for source in catalog.sources_by_topic["shop.events"]] == ["shop"]
-    assert [t.touchpoint for t in catalog.touchpoints_on["order.delivered"]] == ["delivered"]
 
 
 def test_an_unknown_name_is_an_error_of_its_own() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from services.ask import metrics
 from services.ask.channels.mail import Composer
 from services.ask.channels.smtp import Mailer
-from services.ask.handlers import DECIDE, Desk
+from services.ask.handlers import DECIDE, Desk, parse
 from services.ask.http import Api
 from services.ask.policy import not_decided
 from services.ask.settings import Settings
@@ -17,7 +17,6 @@ from services.ask.sweep import Sender
 from shared import topics
 from shared.catalog.catalog import Catalog
 from shared.clock import Clock
-from shared.consume import own_messages
 from shared.links import Links
 from shared.pii import Pii
 from shared.runtime import Runtime
@@ -33,7 +32,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     links = Links(settings.link_keys)
     delays = metrics.decision_delay(runtime.registry)
     desk = Desk(lambda: holder.current, links, settings.public_url, delays)
-    runtime.consume([topics.SIGNALS, topics.PROFILES], parse=own_messages, handle=desk.hear)
+    heard = [topics.SIGNALS, topics.PROFILES, topics.RESPONSES]
+    runtime.consume(heard, parse=parse, handle=desk.hear)
     runtime.timers({DECIDE: desk.reconsider})
     mail = MailDesk(
         catalog=lambda: holder.current,

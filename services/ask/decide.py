@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import JsonValue
 
-from services.ask.model import Ask, Broken, Contact, Decision, Facts, Later, Silent
+from services.ask.model import Ask, Broken, Contact, Decision, Facts, Later, Silent, stopped_by
 from services.ask.policy import SENDS, Plan
 from shared.catalog.fields import SIGNAL_RULES
 from shared.contracts.asks import RuleTrace, Silence
@@ -119,6 +119,11 @@ def _duplicate(facts: Facts, plan: Plan, now: datetime) -> Verdict:
     return "duplicate" if known else None, {"correlation": correlation, "asked_before": known}
 
 
+def _opted_out(facts: Facts, plan: Plan, now: datetime) -> Verdict:
+    wish = stopped_by(facts.opt_outs, plan.touchpoint)
+    return "opted_out" if wish else None, {"opted_out_of": wish}
+
+
 def _consent(facts: Facts, plan: Plan, now: datetime) -> Verdict:
     consent = facts.contact.consent
     return "no_consent" if consent == "refused" else None, {"consent": consent or "unknown"}
@@ -158,6 +163,7 @@ def _since_last_contact(facts: Facts, interval: timedelta, now: datetime) -> Ver
 GATES: Mapping[str, Gate] = {
     "stale_event": _stale,
     "duplicate": _duplicate,
+    "opted_out": _opted_out,
     "consent": _consent,
     "address": _address,
     "sample": _sampled,

@@ -1,4 +1,4 @@
-"""Signals, profiles, due moments: load what is known, decide, write it in one transaction."""
+"""Signals, profiles, opt-outs, due moments: load what is known, decide, write it at once."""
 
 from __future__ import annotations
 
@@ -25,17 +25,25 @@ from services.ask.model import (
 from services.ask.policy import Book, Plan, book
 from shared import db, logs, outbox
 from shared.catalog.catalog import Catalog
-from shared.consume import Item
+from shared.consume import Item, own_messages
 from shared.contracts import asks
 from shared.contracts.envelope import Event, stable_id
+from shared.contracts.responses import OptOut
 from shared.contracts.signals import Profile, Signal
 from shared.links import Links
+from shared.records import Record
 from shared.tallies import Tally
 from shared.timers import Timer, schedule
 from shared.wake import notify
 
 DECIDE = "decide"
 """The kind of timer that comes back to a waiting moment; its ref is the decision's id."""
+
+
+def parse(record: Record) -> Sequence[Item[Event]]:
+    """Read a record; most of what stands on touchback.responses is no business of asking."""
+    concerns = (Signal, Profile, OptOut)
+    return [item for item in own_messages(record) if isinstance(item.value.body, concerns)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ class Desk:
         """Take signals and profiles; profiles first, so that an address that came along counts."""
         bodies = [item.value.body for item in items]
         await store.save_profiles(connection, (b for b in bodies if isinstance(b, Profile)))
+        await store.save_opt_outs(connection, (b for b in bodies if isinstance(b, OptOut)))
         catalog = self._catalog()
         plans = book(catalog)
         signals = [item.value for item in items if _concerns(item.value, plans)]
@@ -80,7 +89,7 @@ class Desk:
         )
         seen = await store.known_decisions(connection, list(matches))
         fresh = [found for key, found in matches.items() if key not in seen]
-        known = Known(cards, await store.histories(connection, [c for c, _, _ in fresh]))
+        known = await _known(connection, cards, [c for c, _, _ in fresh])
         verdicts = [_judge(found, known, now) for found in fresh]
         await self._write(connection, catalog, known, verdicts, now)
 
@@ -97,7 +106,7 @@ class Desk:
         catalog = self._catalog()
         plans = book(catalog).plans
         cards = await store.contacts(connection, customers)
-        known = Known(cards, await store.histories(connection, waiting))
+        known = await _known(connection, cards, waiting)
         verdicts = [_judge((c, plans.get(c.touchpoint), None), known, now) for c in waiting]
         await self._write(connection, catalog, known, verdicts, now)
 
@@ -190,6 +199,14 @@ def _matches(
             problem = verdict if isinstance(verdict, Broken) else None
             found.setdefault(key, (candidate, plan, problem))
     return found
+
+
+async def _known(
+    connection: db.Connection, cards: dict[str, Contact], candidates: Sequence[Candidate]
+) -> Known:
+    histories = await store.histories(connection, candidates)
+    customers = sorted({each.signal.customer_id for each in candidates})
+    return Known(cards, histories, await store.opt_outs(connection, customers))
 
 
 def _judge(found: Found, known: Known, now: datetime) -> Verdict:

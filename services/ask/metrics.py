@@ -14,6 +14,7 @@ from shared.metrics import PREFIX, TallyMetric
 
 FAILURES = (
     "stale_event",
+    "opted_out",
     "no_consent",
     "no_address",
     "not_eligible",

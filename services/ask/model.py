@@ -16,6 +16,9 @@ DecisionId = NewType("DecisionId", str)
 Pair = tuple[str, str]
 """(touchpoint, correlation) of an ask."""
 
+OptOuts = frozenset[str | None]
+"""The touchpoints that a customer does not want to be asked about; None is all of them."""
+
 CONTACT_FIELDS = ("email", "phone", "name", "locale", "time_zone", "segment", "consent")
 
 
@@ -73,6 +76,7 @@ class Facts:
     candidate: Candidate
     contact: Contact
     history: History
+    opt_outs: OptOuts = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class Known:
 
     contacts: Mapping[str, Contact]
     histories: dict[str, History] = field(default_factory=dict)
+    opt_outs: Mapping[str, OptOuts] = field(default_factory=dict)
 
     def facts(self, candidate: Candidate) -> Facts:
         """Return the facts about a candidate as they are at this point of the batch."""
@@ -136,6 +141,7 @@ class Known:
             candidate,
             self.contacts.get(customer, Contact()),
             self.histories.get(customer, History()),
+            self.opt_outs.get(customer, frozenset()),
         )
 
     def remember_ask(self, candidate: Candidate) -> None:
@@ -143,6 +149,13 @@ class Known:
         customer, touchpoint = candidate.signal.customer_id, candidate.touchpoint
         history = self.histories.get(customer, History())
         self.histories[customer] = history.after_ask(touchpoint, candidate.signal.correlation)
+
+
+def stopped_by(opt_outs: OptOuts, touchpoint: str) -> str | None:
+    """Return which wish not to be asked covers a touchpoint: `everything`, or its own name."""
+    if None in opt_outs:
+        return "everything"
+    return touchpoint if touchpoint in opt_outs else None
 
 
 def decision_id(signal: Signal, touchpoint: str) -> DecisionId:

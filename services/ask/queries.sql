@@ -10,6 +10,15 @@ where contacts.updated_at <= excluded.updated_at
 select customer_id, jsonb_object_agg(field, value) as card
 from contacts where customer_id = any($1::text[]) group by customer_id
 
+-- name: add_opt_outs
+-- Said twice is as good as said once; the first time stands.
+insert into opt_outs (customer_id, touchpoint, invitation_id, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+on conflict do nothing
+
+-- name: opt_outs
+select customer_id, touchpoint from opt_outs where customer_id = any($1::text[])
+
 -- name: add_customers
 insert into customers (customer_id) select unnest($1::text[]) on conflict do nothing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -14,11 +15,13 @@ from services.ask.model import (
     Contact,
     DecisionId,
     History,
+    OptOuts,
     Sending,
 )
 from shared import db, sql
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Attribution
+from shared.contracts.responses import OptOut
 from shared.contracts.signals import Profile, Signal
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
@@ -55,6 +58,23 @@ async def contacts(connection: db.Connection, customers: Sequence[str]) -> dict[
         row["customer_id"]: Contact(**{k: v for k, v in row["card"].items() if k in known})
         for row in rows
     }
+
+
+async def save_opt_outs(connection: db.Connection, opt_outs: Iterable[OptOut]) -> None:
+    """Remember who does not want to be asked any more."""
+    rows: list[tuple[object, ...]] = [
+        (each.customer_id, each.touchpoint, each.invitation_id, each.at) for each in opt_outs
+    ]
+    if rows:
+        await connection.execute(QUERIES["add_opt_outs"], *_columns(rows))
+
+
+async def opt_outs(connection: db.Connection, customers: Sequence[str]) -> dict[str, OptOuts]:
+    """Return what these customers do not want to be asked about."""
+    found: defaultdict[str, set[str | None]] = defaultdict(set)
+    for row in await connection.fetch(QUERIES["opt_outs"], customers):
+        found[row["customer_id"]].add(row["touchpoint"])
+    return {customer: frozenset(touchpoints) for customer, touchpoints in found.items()}
 
 
 async def lock_customers(connection: db.Connection, customers: Iterable[str]) -> None:

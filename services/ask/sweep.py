@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from services.ask import store
 from services.ask.channels.mail import BadAddress, Composer, Letter
-from services.ask.channels.smtp import Accepted, Ambiguous, Deferred, Mailer, Outcome, Rejected
-from services.ask.model import Contact, Sending
+from services.ask.channels.smtp import (
+    Accepted,
+    Ambiguous,
+    Deferred,
+    Mailer,
+    Outcome,
+    Ready,
+    Rejected,
+)
+from services.ask.model import Contact, Sending, stopped_by
 from shared import db, logs, outbox
 from shared.catalog.catalog import Catalog, NotInCatalog
 from shared.clock import Clock
@@ -30,8 +40,11 @@ LEASE = timedelta(seconds=90)
 """Longer than the longest send, so that only a dead sender loses it."""
 
 POLL = 5.0
-FINISH = 1.0
+FINISH = 3.0
 """Seconds that a send may take to finish when the process is told to stop."""
+
+GIVE_BACK = 1.0
+"""Seconds to give back, after that, what was not handed over yet."""
 
 WRITE_TRIES = 6
 
@@ -47,6 +60,15 @@ class Desk:
     composer: Composer
     public_url: str
     mail_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An ask to send, with what was known of its customer when it was claimed."""
+
+    sending: Sending
+    contact: Contact
+    opted_out: bool
 
 
 class Sender:
@@ -73,12 +95,15 @@ class Sender:
         """Send one ask; False when none may go out now."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            sending = await store.claim_invitation(connection, now, now + LEASE)
-        if sending is None:
+            claim = await _claim(connection, now)
+        if claim is None:
             return False
-        with logs.trace(sending.traceparent):
-            outcome = await self._deliver(sending, now)
-            await self._write_down(sending, outcome)
+        with logs.trace(claim.sending.traceparent):
+            ready = await self._prepare(claim, now)
+            outcome = (
+                await self._desk.mailer.hand_over(ready) if isinstance(ready, Ready) else ready
+            )
+            await self._write_down(claim.sending, outcome)
         return True
 
     async def expire(self) -> None:
@@ -99,20 +124,20 @@ class Sender:
         # Never without a pause: work that is due may be locked by another sender.
         return min(POLL, max(0.05, (at - self._clock.now()).total_seconds()))
 
-    async def _deliver(self, sending: Sending, now: datetime) -> Outcome:
-        if now > sending.useful_until:
-            return Rejected("stale_event")
-        customer = sending.invitation.customer_id
-        async with self._database.connection() as connection:
-            cards = await store.contacts(connection, [customer])
-        contact = cards.get(customer, Contact())
-        if contact.consent == "refused":
-            return Rejected("no_consent")
-        if not contact.email:
-            return Rejected("no_address")
-        return await self._mail(sending, contact.email, now)
+    async def _prepare(self, claim: Claim, now: datetime) -> Ready | Outcome:
+        """Do all that comes before a mail is out; whatever breaks here, the ask is given back."""
+        refused = _refusal(claim, now)
+        if refused:
+            return refused
+        try:
+            return await self._mail(claim.sending, claim.contact.email or "", now)
+        except asyncio.CancelledError:
+            await self._write_down(claim.sending, Deferred("the process stops"))
+            raise
+        except Exception as error:  # noqa: BLE001  (any fault: nothing is out yet, so it is tried again)
+            return Deferred(_place(error))
 
-    async def _mail(self, sending: Sending, email: str, now: datetime) -> Outcome:
+    async def _mail(self, sending: Sending, email: str, now: datetime) -> Ready | Outcome:
         desk, invitation = self._desk, sending.invitation
         catalog, stop = desk.catalog(), desk.links.sign("stop", invitation.invitation_id)
         try:
@@ -131,7 +156,7 @@ class Sender:
             return Rejected("not_eligible", str(error))
         except (UnreadableMessage, BadAddress) as error:
             return Rejected("no_address", str(error))
-        return await desk.mailer.send(message, recipient)
+        return await desk.mailer.prepare(message, recipient)
 
     async def _write_down(self, sending: Sending, outcome: Outcome) -> None:
         """Write the outcome, trying again for a while: it is known now, and only here."""
@@ -161,6 +186,34 @@ class Sender:
                 _log.warning("ask is tried again later", extra=extra)
             case Ambiguous():
                 await _write_unknown(connection, sending, outcome)
+
+
+async def _claim(connection: db.Connection, now: datetime) -> Claim | None:
+    # All in one transaction: when PostgreSQL goes away in the middle, nothing was claimed.
+    sending = await store.claim_invitation(connection, now, now + LEASE)
+    if sending is None:
+        return None
+    customer = sending.invitation.customer_id
+    cards = await store.contacts(connection, [customer])
+    wishes = (await store.opt_outs(connection, [customer])).get(customer, frozenset())
+    opted_out = stopped_by(wishes, sending.invitation.touchpoint) is not None
+    return Claim(sending, cards.get(customer, Contact()), opted_out)
+
+
+def _refusal(claim: Claim, now: datetime) -> Rejected | None:
+    if now > claim.sending.useful_until:
+        return Rejected("stale_event")
+    if claim.opted_out:
+        return Rejected("opted_out")
+    if claim.contact.consent == "refused":
+        return Rejected("no_consent")
+    return None if claim.contact.email else Rejected("no_address")
+
+
+def _place(error: Exception) -> str:
+    # Where, but not what it says: that may hold the address.
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
 
 
 async def _write_sent(connection: db.Connection, sending: Sending, now: datetime) -> None:
@@ -234,6 +287,8 @@ async def _finished(step: Awaitable[bool]) -> bool:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=FINISH)
+        _, unfinished = await asyncio.wait({task}, timeout=FINISH)
         task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=GIVE_BACK)
         raise

@@ -39,8 +39,10 @@ class NewResponse(Body):
 
     @model_validator(mode="after")
     def _can_be_kept(self) -> NewResponse:
-        if False and not all(_keepable(value) for value in self.__dict__.values()):
-            raise ValueError("neither a text with the character U+0000 nor a number that is not finite can be kept")
+        if not all(_keepable(value) for value in self.__dict__.values()):
+            raise ValueError(
+                "no text may hold the character U+0000, and every number must be finite"
+            )
         return self
 
 

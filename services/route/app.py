@@ -45,6 +45,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         wake=runtime.wake,
         clock=clock,
         outbound=outbound,
+        catalog=catalog,
         chance=random.random,
         time_to_route=metrics.time_to_route(runtime.registry, holder.current),
     )

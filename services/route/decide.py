@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -23,12 +23,13 @@ from services.route.model import (
     Notice,
     NoticeDeadline,
     NoticeScore,
+    NoticeType,
     Opened,
     Outcome,
     Refused,
     Unaffected,
 )
-from shared.catalog import RESPONSE_RULES, SCALES, Catalog, Route, Targets
+from shared.catalog import RESPONSE_RULES, SCALES, Catalog, NotInCatalog, Route, Targets, Team
 from shared.contracts.cases import CaseEvent, CaseScore, Deadline
 from shared.contracts.envelope import stable_id
 from shared.contracts.responses import Response
@@ -45,8 +46,7 @@ def assign(response: Response, root: Route) -> Assigned:
     """
     fallback = Assigned(root.team or "", root.priority or "normal", ("root",), "no_rule_matched")
     try:
-        inputs = RESPONSE_RULES.bind({"response": _rule_inputs(response)})
-        return _descend(root.routes, fallback, inputs, "")
+        return _descend(root.routes, fallback, _inputs(response), "")
     except RuleFailed as error:
         return replace(fallback, reason="rule_error", error=error.reason)
 
@@ -69,15 +69,21 @@ def _descend(routes: Sequence[Route], above: Assigned, inputs: Inputs, prefix: s
     return found
 
 
-def _rule_inputs(response: Response) -> Mapping[str, Any]:
+def _inputs(response: Response) -> Inputs:
+    fields = _fields(response)
+    # Measured without the comment, which is bounded by itself: see policy.COMMENT_IN_RULES.
+    RESPONSE_RULES.bind({"response": fields})
     comment = response.comment[: policy.COMMENT_IN_RULES] if response.comment else None
+    return RESPONSE_RULES.bind({"response": {**fields, "comment": comment}}, size=0)
+
+
+def _fields(response: Response) -> Mapping[str, Any]:
     return {
         "touchpoint": response.touchpoint,
         "survey": response.survey,
         "metric": response.metric,
         "score": response.score,
         "band": response.band,
-        "comment": comment,
         "language": response.language,
         "channel": response.channel,
         "customer_id": response.customer_id,
@@ -102,7 +108,8 @@ def decide(heard: Heard, facts: Facts, catalog: Catalog, now: datetime) -> Outco
         return Unaffected("not_low")
     case = facts.open_cases.get((response.customer_id, response.touchpoint))
     if case is not None:
-        return Attached(_attached(case, response, response.score, catalog.version, now))
+        event = _attached(case, response, response.score, catalog.version, now)
+        return Attached(event, again=case.state in policy.DONE)
     return _opened(heard, response.score, catalog, now)
 
 
@@ -209,27 +216,82 @@ def known_case(event: CaseEvent) -> Case:
 
 def alerts(event: CaseEvent, catalog: Catalog, console: str) -> list[Delivery]:
     """Return the alerts of a new case: one to each channel of its team."""
-    notice = _notice(event, console).model_dump(mode="json")
+    return _alerts(event, _notice(event, console, "case.opened"), catalog)
+
+
+def alerts_again(event: CaseEvent, catalog: Catalog, console: str, now: datetime) -> list[Delivery]:
+    """Return the alerts of a done case that a further low score brings back.
+
+    `close` starts the clocks anew when it hears of the score; the notice shows them so.
+    """
+    renewed = tuple(_renewed(deadline, now) for deadline in event.deadlines)
+    notice = _notice(event.model_copy(update={"deadlines": renewed}), console, "case.reopened")
+    return _alerts(event, notice, catalog, event.score.response_id)
+
+
+def came_back(event: CaseEvent) -> bool:
+    """Say whether `close` tells of a done case that a low score has brought back to work."""
+    return event.previous in policy.DONE and event.state not in policy.DONE
+
+
+def escalation(delivery: Delivery, tried: Set[str], catalog: Catalog) -> list[Delivery]:
+    """Return the same notice for the fallback team, on those of its channels not yet `tried`."""
+    fallback = catalog.team(catalog.routing.team or "")
+    each = [
+        replace(
+            delivery,
+            alert_id=stable_id(
+                "alert", delivery.case_id, channel.channel, delivery.response_id, fallback.team
+            ),
+            team=fallback.team,
+            channel=channel.channel,
+            kind=channel.kind,
+            attempt=0,
+            fence=0,
+        )
+        for channel in fallback.channels
+    ]
+    return [alert for alert in each if alert.endpoint not in tried]
+
+
+def _renewed(deadline: Deadline, now: datetime) -> Deadline:
+    if deadline.clock not in ("acknowledge", "contact", "resolve"):
+        return deadline
+    return _deadline(deadline.clock, timedelta(seconds=deadline.target_seconds), now)
+
+
+def _alerts(event: CaseEvent, notice: Notice, catalog: Catalog, *occasion: str) -> list[Delivery]:
+    team = _known_team(catalog, event.team)
     return [
         Delivery(
-            alert_id=stable_id("alert", event.case_id, channel.channel),
+            alert_id=stable_id("alert", event.case_id, channel.channel, *occasion),
             case_id=event.case_id,
+            response_id=event.score.response_id,
             customer_id=event.customer_id,
             touchpoint=event.touchpoint,
-            team=event.team,
+            team=team.team,
             priority=event.priority,
             channel=channel.channel,
             kind=channel.kind,
-            notice=notice,
+            notice=notice.model_dump(mode="json"),
             received_at=event.score.received_at,
         )
-        for channel in catalog.team(event.team).channels
+        for channel in team.channels
     ]
 
 
-def _notice(event: CaseEvent, console: str) -> Notice:
+def _known_team(catalog: Catalog, name: str) -> Team:
+    """Return the team, or the fallback team where the catalog has lost it since the opening."""
+    try:
+        return catalog.team(name)
+    except NotInCatalog:
+        return catalog.team(catalog.routing.team or "")
+
+
+def _notice(event: CaseEvent, console: str, type: NoticeType) -> Notice:
     scale = SCALES[event.score.metric]
     return Notice(
+        type=type,
         case_id=event.case_id,
         version=event.version,
         team=event.team,
@@ -303,7 +365,8 @@ def after_failure(
     kind: Kind, attempt: int, refused: Refused, chance: Callable[[], float]
 ) -> Again | Exhausted:
     """Say when the next attempt is; `attempt` counts from 1, `chance` gives 0 up to 1."""
-    schedule = policy.SCHEDULES[kind]
+    # A kind that only another release knows is told of like a system.
+    schedule = policy.SCHEDULES.get(kind, policy.SYSTEMS)
     if refused.failure not in policy.RETRIED:
         return Exhausted(permanent=True)
     if attempt >= len(schedule):

@@ -21,6 +21,7 @@ from shared.wake import notify
 
 _log = logging.getLogger(__name__)
 _CLOSE = "touchback/close"
+_ATTACHED = "touchback.case.attached.v1"
 _HEARD = {"touchback.response.completed.v1": False, "touchback.response.amended.v1": True}
 
 
@@ -48,31 +49,36 @@ class Handlers:
     ) -> None:
         """Follow what became of cases, then route the low scores."""
         events = [item.value for item in items]
-        await store.move_cases(
-            connection,
-            [e.body for e in events if e.source == _CLOSE and isinstance(e.body, CaseEvent)],
-        )
-        heard = [(event, _heard(event)) for event in events]
-        wanted = [each for _, each in heard if each is not None]
-        if not wanted:
-            return
-        batch = _Batch(await store.facts(connection, wanted))
+        moved = [case for event in events if (case := _moved(event)) is not None]
+        await store.move_cases(connection, moved)
+        wanted = [heard for event in events if (heard := _heard(event)) is not None]
+        batch = _Batch(await store.facts(connection, wanted) if wanted else Facts({}, {}))
         catalog = self._catalog()
-        for event, each in heard:
-            if each is not None:
-                with logs.trace(event.traceparent):
-                    self._decide(batch, each, catalog, now)
-        await _write(connection, batch, now)
+        for event in events:
+            with logs.trace(event.traceparent):
+                self._take(batch, event, catalog, now)
+        if wanted or batch.alerts:
+            await _write(connection, batch, now)
+
+    def _take(self, batch: _Batch, event: Event, catalog: Catalog, now: datetime) -> None:
+        heard = _heard(event)
+        if heard is not None:
+            self._decide(batch, heard, catalog, now)
+            return
+        # `close` may have known before `route` that the case was done. Where `route` knew it as
+        # well, these are the alerts that it has queued already.
+        case = _moved(event) if event.type == _ATTACHED else None
+        if case is not None and decide.came_back(case):
+            self._alert(batch, decide.alerts_again(case, catalog, self._console_url, now))
 
     def _decide(self, batch: _Batch, heard: Heard, catalog: Catalog, now: datetime) -> None:
         outcome = decide.decide(heard, batch.facts, catalog, now)
         response = heard.response
         match outcome:
-            case Opened(event=event):
+            case Opened():
                 self._opened(batch, outcome, catalog)
-            case Attached(event=event):
-                batch.messages.append(case_event("attached", event))
-                batch.tally.add("cases_attached", event.team, event.priority)
+            case Attached():
+                self._attached(batch, outcome, catalog, now)
         case_id = None if not isinstance(outcome, (Opened, Attached)) else outcome.event.case_id
         if case_id is not None or not heard.amended:
             _remember(batch, response, case_id)
@@ -86,9 +92,26 @@ class Handlers:
         batch.tally.add("cases_opened", event.team, event.priority)
         if outcome.assigned.reason == "rule_error":
             batch.tally.add("rule_errors")
-        for alert in decide.alerts(event, catalog, self._console_url):
-            batch.alerts.append(replace(alert, traceparent=logs.traceparent()))
-            batch.messages.append(alert_event("queued", alert, event.at))
+        self._alert(batch, decide.alerts(event, catalog, self._console_url))
+
+    def _attached(self, batch: _Batch, outcome: Attached, catalog: Catalog, now: datetime) -> None:
+        event = outcome.event
+        batch.messages.append(case_event("attached", event))
+        batch.tally.add("cases_attached", event.team, event.priority)
+        if outcome.again:
+            key = (event.customer_id, event.touchpoint)
+            # As `close` will have it: a further score of this batch joins a case at work.
+            batch.facts.open_cases[key] = replace(batch.facts.open_cases[key], state="assigned")
+            self._alert(batch, decide.alerts_again(event, catalog, self._console_url, now))
+
+    def _alert(self, batch: _Batch, alerts: Sequence[Delivery]) -> None:
+        batch.alerts += [replace(alert, traceparent=logs.traceparent()) for alert in alerts]
+
+
+def _moved(event: Event) -> CaseEvent | None:
+    if event.source != _CLOSE or not isinstance(event.body, CaseEvent):
+        return None
+    return event.body
 
 
 def _heard(event: Event) -> Heard | None:
@@ -107,7 +130,10 @@ def _remember(batch: _Batch, response: Response, case_id: str | None) -> None:
 async def _write(connection: db.Connection, batch: _Batch, now: datetime) -> None:
     if batch.opened:
         await store.add_cases(connection, batch.opened)
-        await store.add_deliveries(connection, batch.alerts, now)
+    for alert in await store.add_deliveries(connection, batch.alerts, now):
+        with logs.trace(alert.traceparent):
+            batch.messages.append(alert_event("queued", alert, now))
+    if batch.alerts:
         await notify(connection, "deliveries")
     if batch.responses:
         await store.add_responses(connection, batch.responses, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from services.route.model import Delivery, Failure
+from services.route.model import Delivery, Escalated, Failure
 from shared import outbox
 from shared.contracts.cases import Alert, CaseEvent
 from shared.contracts.envelope import stable_id
@@ -29,9 +29,12 @@ def alert_event(
     what: Literal["queued", "delivered", "failed", "exhausted"],
     delivery: Delivery,
     at: datetime,
-    failure: Failure | None = None,
+    failure: Failure | Escalated | None = None,
 ) -> outbox.Outgoing:
-    """An alert at a point of its life; `failure` says what the last attempt met."""
+    """An alert at a point of its life; `failure` says what the last attempt met.
+
+    Of one just queued it says why it goes to the fallback team.
+    """
     body = Alert(
         alert_id=delivery.alert_id,
         case_id=delivery.case_id,

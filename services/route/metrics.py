@@ -31,6 +31,12 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
             "alert_failures", "Attempts that failed, by reason.", ("channel", "reason"), ()
         ),
         TallyMetric(
+            "alerts_escalated",
+            "Low scores of which no channel of the team heard: the fallback team was told.",
+            ("team",),
+            tuple((team.team,) for team in catalog.teams),
+        ),
+        TallyMetric(
             "rule_errors",
             "Low scores sent to the fallback team because a routing rule failed.",
             (),

@@ -38,8 +38,12 @@ Failure = Literal[
     "smtp_permanent",
     "no_channel",
     "no_secret",
+    "unreadable",
 ]
 """Every way in which an attempt fails. The same word stands in row, metric label and message."""
+
+Escalated = Literal["none_accepted"]
+"""Why an alert went to the fallback team."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ class Case:
 CaseKey = tuple[str, str]
 """(customer, touchpoint): at most one open case each."""
 
+Round = tuple[str, str]
+"""(case, response): the alerts of a case that tell of one low score."""
+
 
 @dataclass(slots=True)
 class Facts:
@@ -101,9 +108,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A further low score of a customer whose case is still open."""
+    """A further low score of a customer whose case is still open; `again` when it was done."""
 
     event: CaseEvent
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,9 @@ class Unaffected:
 
 
 Outcome = Opened | Attached | Unaffected
+
+
+NoticeType = Literal["case.opened", "case.reopened"]
 
 
 class NoticeScore(BaseModel):
@@ -140,7 +151,7 @@ class Notice(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    type: Literal["case.opened"] = "case.opened"
+    type: NoticeType
     case_id: str
     version: int
     team: str
@@ -157,10 +168,15 @@ class Notice(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One alert to one channel of a team. `alert_id` is the same in every attempt."""
+    """One alert to one channel of a team. `alert_id` is the same in every attempt.
+
+    `response_id` is the low score it tells of. `team` is whose channel it is: an escalated alert's
+    notice names another.
+    """
 
     alert_id: str
     case_id: str
+    response_id: str
     customer_id: str
     touchpoint: str
     team: str

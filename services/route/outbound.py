@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import ValidationError
+
 from services.route.model import Delivery, Kind, Letter, Notice, Refused, Result
 from shared.catalog import Catalog, Channel, NotInCatalog, Team
+from shared.contracts.envelope import describe
 
 _log = logging.getLogger(__name__)
 LONGEST_ATTEMPT = 15.0
@@ -37,14 +40,8 @@ class Outbound:
 
     async def send(self, delivery: Delivery, now: datetime) -> Result:
         """Deliver; whatever goes wrong is a result, so that one alert never harms another."""
-        found = self._find(delivery)
-        if found is None:
-            return Refused("no_channel")
-        team, channel = found
-        letter = Letter(delivery, Notice.model_validate(delivery.notice), team, channel)
         try:
-            async with asyncio.timeout(LONGEST_ATTEMPT):
-                return await self._senders[channel.kind].send(letter, now)
+            return await self._send(delivery, now)
         except TimeoutError:
             return Refused("timeout")
         except Exception:  # noqa: BLE001  (a fault of ours in one alert: it is logged, and tried again like a network fault)
@@ -59,6 +56,18 @@ class Outbound:
         for sender in self._senders.values():
             await sender.close()
 
+    async def _send(self, delivery: Delivery, now: datetime) -> Result:
+        notice = _readable(delivery)
+        if notice is None:
+            return Refused("unreadable")
+        found = self._find(delivery)
+        if found is None:
+            return Refused("no_channel")
+        team, channel = found
+        async with asyncio.timeout(LONGEST_ATTEMPT):
+            letter = Letter(delivery, notice, team, channel)
+            return await self._senders[channel.kind].send(letter, now)
+
     def _find(self, delivery: Delivery) -> tuple[Team, Channel] | None:
         try:
             team = self._catalog().team(delivery.team)
@@ -67,4 +76,19 @@ class Outbound:
         for channel in team.channels:
             if channel.channel == delivery.channel:
                 return team, channel
+        return None
+
+
+def _readable(delivery: Delivery) -> Notice | None:
+    try:
+        return Notice.model_validate(delivery.notice)
+    except ValidationError as error:
+        _log.error(  # noqa: TRY400  (the stack says nothing that the description does not)
+            "alert of another release",
+            extra={
+                "action": "alert_unreadable",
+                "alert_id": delivery.alert_id,
+                "reason": describe(error),
+            },
+        )
         return None

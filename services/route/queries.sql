@@ -42,14 +42,18 @@ select response_id, case_id, $3 from unnest($1::text[], $2::text[]) as heard (re
 on conflict (response_id) do update set case_id = coalesce(responses.case_id, excluded.case_id)
 
 -- name: deliveries_add
-insert into deliveries (alert_id, case_id, customer_id, touchpoint, team, priority, channel, kind,
-                        endpoint, notice, received_at, traceparent, next_at, created_at)
-select alert_id, case_id, customer_id, touchpoint, team, priority, channel, kind, endpoint, notice,
-       received_at, traceparent, $13, $13
+-- Returns those that were not owed before.
+insert into deliveries (alert_id, case_id, response_id, customer_id, touchpoint, team, priority,
+                        channel, kind, endpoint, notice, received_at, traceparent, next_at,
+                        created_at)
+select alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,
+       endpoint, notice, received_at, traceparent, $14, $14
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::jsonb[], $11::timestamptz[], $12::text[])
-     as alert (alert_id, case_id, customer_id, touchpoint, team, priority, channel, kind, endpoint,
-               notice, received_at, traceparent)
+            $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[], $13::text[])
+     as alert (alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel,
+               kind, endpoint, notice, received_at, traceparent)
+on conflict (alert_id) do nothing
+returning alert_id
 
 -- name: deliveries_claim
 -- Lease what is due: at most $5 rows, for each endpoint at most $6 or what is said in ($3, $4). The
@@ -75,8 +79,8 @@ where alert_id = any(array(
     ) as due
     order by due.next_at limit $5
 ))
-returning alert_id, case_id, customer_id, touchpoint, team, priority, channel, kind, notice,
-          received_at, traceparent, attempts as attempt, fence
+returning alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,
+          notice, received_at, traceparent, attempts as attempt, fence
 
 -- name: deliveries_settle
 -- Write down what came of attempts whose lease still holds; returns those.
@@ -88,6 +92,19 @@ from unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[],
 where deliveries.alert_id = settled.alert_id and deliveries.fence = settled.fence
   and deliveries.state = 'due'
 returning deliveries.alert_id
+
+-- name: cases_hold
+-- Who ends the alerts of a case waits for whoever else does: the last one sees that it is the last.
+select from cases where case_id = any($1::text[]) order by case_id for update
+
+-- name: deliveries_unheard
+-- Of these (case, response), those of which no channel has heard nor still may, and where it was
+-- tried.
+select case_id, response_id, array_agg(endpoint) as tried
+from deliveries
+join unnest($1::text[], $2::text[]) as ended (case_id, response_id) using (case_id, response_id)
+group by case_id, response_id
+having bool_and(state = 'exhausted')
 
 -- name: cases_routed
 -- Mark cases whose first alert was accepted; returns those it was the first for.

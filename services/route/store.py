@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from services.route.model import Case, CaseKey, Delivery, Facts, Heard, Opened
+from services.route.model import Case, CaseKey, Delivery, Facts, Heard, Opened, Round
 from shared import db, sql
 from shared.contracts.cases import CaseEvent, Deadline
 
@@ -107,13 +107,17 @@ async def add_responses(
 
 
 async def add_deliveries(
-    connection: db.Connection, alerts: Sequence[Delivery], now: datetime
-) -> None:
-    """Owe these alerts, from now on."""
-    await connection.execute(
+    connection: db.Connection, given: Sequence[Delivery], now: datetime
+) -> list[Delivery]:
+    """Owe these alerts, from now on; returns those that were not owed before, each once."""
+    alerts = list({alert.alert_id: alert for alert in given}.values())
+    if not alerts:
+        return []
+    rows = await connection.fetch(
         QUERIES["deliveries_add"],
         [alert.alert_id for alert in alerts],
         [alert.case_id for alert in alerts],
+        [alert.response_id for alert in alerts],
         [alert.customer_id for alert in alerts],
         [alert.touchpoint for alert in alerts],
         [alert.team for alert in alerts],
@@ -126,6 +130,8 @@ async def add_deliveries(
         [alert.traceparent for alert in alerts],
         now,
     )
+    added = {row["alert_id"] for row in rows}
+    return [alert for alert in alerts if alert.alert_id in added]
 
 
 async def claim(
@@ -157,6 +163,27 @@ async def settle(connection: db.Connection, rows: Sequence[tuple[object, ...]]) 
     columns = [list(column) for column in zip(*rows, strict=True)]
     found = await connection.fetch(QUERIES["deliveries_settle"], *columns)
     return {row["alert_id"] for row in found}
+
+
+async def hold_cases(connection: db.Connection, case_ids: Iterable[str]) -> None:
+    """Keep others from ending alerts of these cases until this transaction is over."""
+    await connection.execute(QUERIES["cases_hold"], list(case_ids))
+
+
+async def unheard(
+    connection: db.Connection, rounds: Iterable[Round]
+) -> dict[Round, frozenset[str]]:
+    """Return those of these that no channel accepted nor still may, with the endpoints tried.
+
+    The cases must be held.
+    """
+    pairs = list(rounds)
+    rows = await connection.fetch(
+        QUERIES["deliveries_unheard"],
+        [case_id for case_id, _ in pairs],
+        [response_id for _, response_id in pairs],
+    )
+    return {(row["case_id"], row["response_id"]): frozenset(row["tried"]) for row in rows}
 
 
 async def mark_routed(

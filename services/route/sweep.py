@@ -16,6 +16,7 @@ from services.route.messages import alert_event
 from services.route.model import Accepted, Again, Delivery, Progress, Refused, Settled
 from services.route.outbound import Outbound
 from shared import db, logs, outbox
+from shared.catalog import Catalog
 from shared.clock import Clock
 from shared.pulse import Pulse
 from shared.tallies import Tally
@@ -48,6 +49,7 @@ class Deliveries:
         wake: Wake,
         clock: Clock,
         outbound: Outbound,
+        catalog: Callable[[], Catalog],
         chance: Callable[[], float],
         time_to_route: Histogram,
         limits: Limits | None = None,
@@ -56,6 +58,7 @@ class Deliveries:
         self._event = wake.event("deliveries")
         self._clock = clock
         self._outbound = outbound
+        self._catalog = catalog
         self._chance = chance
         self._time_to_route = time_to_route
         self._limits = limits or Limits()
@@ -158,10 +161,29 @@ class Deliveries:
         tally = Tally()
         messages = [message for verdict in kept for message in verdict.tell(tally)]
         accepted = [v.settled.delivery for v in kept if v.progress == "delivered"]
+        ended = [v.settled.delivery for v in kept if v.progress == "exhausted"]
+        if ended:
+            await store.hold_cases(connection, {d.case_id for d in (*accepted, *ended)})
+            messages += await self._escalate(connection, ended, tally, now)
         first = await store.mark_routed(connection, {d.case_id for d in accepted}, now)
         await outbox.add(connection, messages, now)
         await tally.write(connection)
         return list({d.case_id: d for d in accepted if d.case_id in first}.values())
+
+    async def _escalate(
+        self, connection: db.Connection, ended: Sequence[Delivery], tally: Tally, now: datetime
+    ) -> list[outbox.Outgoing]:
+        """Tell the fallback team of what no channel has heard; the cases are held."""
+        rounds = {(delivery.case_id, delivery.response_id): delivery for delivery in ended}
+        alerts: list[Delivery] = []
+        for key, tried in (await store.unheard(connection, rounds)).items():
+            escalated = decide.escalation(rounds[key], tried, self._catalog())
+            alerts += escalated
+            _report(rounds[key], escalated)
+            if escalated:
+                tally.add("alerts_escalated", rounds[key].team)
+        added = await store.add_deliveries(connection, alerts, now)
+        return [_queued(alert, now) for alert in added]
 
     def _verdict(self, settled: Settled) -> _Verdict:
         match settled.result:
@@ -226,3 +248,19 @@ class _Verdict:
                 "reason": failure,
             },
         )
+
+
+def _queued(alert: Delivery, now: datetime) -> outbox.Outgoing:
+    with logs.trace(alert.traceparent):
+        return alert_event("queued", alert, now, "none_accepted")
+
+
+def _report(lost: Delivery, escalated: Sequence[Delivery]) -> None:
+    _log.error(
+        "no channel accepted the alert",
+        extra={
+            "action": "alert_escalated" if escalated else "case_unheard",
+            "case_id": lost.case_id,
+            "team": lost.team,
+        },
+    )

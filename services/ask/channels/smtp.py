@@ -47,6 +47,14 @@ class Ambiguous:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The server waits for the text of this mail."""
+
+    client: aiosmtplib.SMTP
+    content: bytes
+
+
 Outcome: TypeAlias = Accepted | Deferred | Rejected | Ambiguous
 
 
@@ -58,8 +66,10 @@ class Mailer:
         self._options = _options(url, sender)
         self._client: aiosmtplib.SMTP | None = None
 
-    async def send(self, message: EmailMessage, recipient: str) -> Outcome:
-        """Hand over a mail; raises nothing that SMTP may do."""
+    async def prepare(self, message: EmailMessage, recipient: str) -> Ready | Deferred | Rejected:
+        """Do all that may be broken off: until it is handed over, nothing of a mail is out."""
+        policy = LINES if recipient.isascii() else SMTPUTF8
+        content = message.as_bytes(policy=policy)
         try:
             async with asyncio.timeout(CONNECT):
                 client = await self._connected()
@@ -67,7 +77,19 @@ class Mailer:
             await self.close()
             return Deferred(_said(error))
         refused = await self._address(client, recipient)
-        return refused or await self._hand_over(client, message, recipient)
+        return refused or Ready(client, content)
+
+    async def hand_over(self, ready: Ready) -> Outcome:
+        """Hand over a mail; raises nothing, for nobody but this method knows what became of it."""
+        try:
+            async with asyncio.timeout(DATA):
+                await ready.client.data(ready.content)
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error, "mail_refused")
+        except Exception as error:  # noqa: BLE001  (whatever broke, some of the mail may be out)
+            await self.close()
+            return Ambiguous(_said(error))
+        return Accepted()
 
     async def close(self) -> None:
         """Leave; what the server says to that does not matter."""
@@ -108,20 +130,6 @@ class Mailer:
             await self.close()
             return Deferred(_said(error))
         return None
-
-    async def _hand_over(
-        self, client: aiosmtplib.SMTP, message: EmailMessage, recipient: str
-    ) -> Outcome:
-        policy = LINES if recipient.isascii() else SMTPUTF8
-        try:
-            async with asyncio.timeout(DATA):
-                await client.data(message.as_bytes(policy=policy))
-        except aiosmtplib.SMTPResponseException as error:
-            return _refused(error, "mail_refused")
-        except AWAY as error:
-            await self.close()
-            return Ambiguous(_said(error))
-        return Accepted()
 
 
 def _options(url: str, sender: str) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def compose(letter: Letter, now: datetime, sender: str, domain: str) -> EmailMes
         "title": f"{notice.score.metric.upper()} {notice.score.score}",
         "touchpoint": _words(notice.touchpoint),
         "team": team.name,
+        "unreached": notice.team if notice.team != team.team else None,
         "zone": team.time_zone,
         "due": due,
     }

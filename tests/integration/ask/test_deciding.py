@@ -14,20 +14,22 @@ from starlette.exceptions import HTTPException
 
 from services.ask import metrics, store
 from services.ask.app import MIGRATIONS
-from services.ask.handlers import DECIDE, Desk
+from services.ask.handlers import DECIDE, Desk, parse
 from services.ask.http import Api
-from shared import db, migrate, tallies, web
+from shared import db, migrate, outbox, tallies, web
 from shared.consume import Item
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.envelope import Event, decode
+from shared.contracts.responses import Feedback, OptOut
 from shared.contracts.signals import Profile, Signal
 from shared.links import Links
 from shared.pulse import Pulse
+from shared.records import Record
 from shared.timers import Sweep
 from shared.wake import Wake
 from tests.support.clock import START, ManualClock
 from tests.support.wait import eventually
-from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, hours
+from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
 
 KEYS = ("k" * 32,)
 
@@ -49,14 +51,17 @@ def a_desk(files: Mapping[str, str] | None = None) -> Desk:
 
 
 async def hear(
-    ask: db.Database, *bodies: Signal | Profile, now: datetime = START, desk: Desk | None = None
+    ask: db.Database,
+    *bodies: Signal | Profile | OptOut,
+    now: datetime = START,
+    desk: Desk | None = None,
 ) -> None:
     """Handle one batch, past the inbox: as if it had been pruned."""
     async with ask.transaction() as connection:
         await (desk or a_desk()).hear(connection, items(*bodies), now)
 
 
-def items(*bodies: Signal | Profile) -> list[Item[Event]]:
+def items(*bodies: Signal | Profile | OptOut) -> list[Item[Event]]:
     """Messages as the consumer gives them."""
     events = [an_event(body) for body in bodies]
     return [Item(event.source, event.id, event) for event in events]
@@ -180,6 +185,45 @@ async def test_a_false_condition_is_no_match_and_a_broken_one_is_a_decision(
     late = [a_signal(f"{days}", name="order.late", days=days) for days in (1, "many", 3)]
     await hear(ask, a_profile("token"), *late)
     assert await decisions(ask) == {"many/late": "rule_error", "3/late": "ask"}
+
+
+async def test_who_opted_out_is_left_alone_from_then_on(ask: db.Database) -> None:
+    await hear(ask, *(a_profile("token", customer=name) for name in ("c1", "c2", "c3")))
+    await hear(ask, an_opt_out("c1"), an_opt_out("c2", "late"), a_signal("e1"))
+    await hear(ask, an_opt_out("c1"), a_signal("e2"), a_signal("e3", name="order.late", days=3))
+    await hear(ask, a_signal("e4", customer="c2"), a_signal("e5", customer="c3"))
+    everything = dict.fromkeys(("e1/delivered", "e2/delivered", "e3/late"), "opted_out")
+    assert await decisions(ask) == everything
+    assert (await decisions(ask, "c2"), await decisions(ask, "c3")) == (
+        {"e4/delivered": "ask"},
+        {"e5/delivered": "ask"},
+    )
+    assert await count(ask, "opt_outs") == 2
+
+
+async def test_an_opt_out_counts_for_a_moment_that_waits(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    await hear(ask, an_opt_out())
+    clock.advance(hours(1))
+    await sweep(ask, clock)
+    assert await decisions(ask) == {"e1/returned": "opted_out"}
+
+
+def test_of_the_responses_only_opt_outs_concern_asking() -> None:
+    feedback = Feedback(
+        feedback_id="f1", customer_id="c1", text="slow", channel="chat", received_at=START
+    )
+    said = [
+        outbox.event(service="collect", type=type, body=body, customer_id="c1", at=START)
+        for type, body in (
+            ("touchback.feedback.received.v1", feedback),
+            ("touchback.opt-out.recorded.v1", an_opt_out()),
+        )
+    ]
+    records = [Record(m.topic, 0, 0, 0, m.key, m.payload, tuple(m.headers)) for m in said]
+    assert [[item.value.body for item in parse(each)] for each in records] == [[], [an_opt_out()]]
 
 
 async def test_a_signal_without_touchpoint_leaves_no_trace(ask: db.Database) -> None:

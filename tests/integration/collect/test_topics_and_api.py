@@ -149,9 +149,8 @@ async def test_the_api_refuses(collect: Collect, changes: dict[str, Any], status
 async def test_the_api_refuses_numbers_that_json_does_not_know(
     collect: Collect, number: str
 ) -> None:
-    body = f'{{"touchpoint": "support-closed", "customer_id": "c-1", "score": 2,' + (
-        f' "attributes": {{"x": {{"y": {number}}}}}}}'
-    )
+    answer = '{"touchpoint": "support-closed", "customer_id": "c-1", "score": 2, "attributes": '
+    body = f'{answer}{{"x": {{"y": {number}}}}}}}'
     headers = {"authorization": f"Bearer {TOKEN}", "idempotency-key": "k-1"}
     refused = await collect.browser.post("/v1/responses", content=body, headers=headers)
     assert (refused.status_code, (await collect.rows())["responses"]) == (422, 0)

@@ -116,6 +116,7 @@ def loop_of(
         wake=wake or Wake(database),
         clock=clock or ShiftedClock(),
         outbound=senders,
+        catalog=lambda: catalog,
         chance=lambda: 0.5,
         time_to_route=metrics.time_to_route(CollectorRegistry(), catalog),
         limits=limits,

@@ -225,15 +225,57 @@ async def test_an_endless_answer_is_cut_off_and_counts_as_accepted(
         await eventually(lambda: _all_delivered(route_db, 1), within=5)
 
 
-async def test_an_alert_for_a_channel_that_is_gone_is_exhausted(
+async def test_an_alert_for_a_channel_that_is_gone_waits_until_it_is_back(
     route_db: db.Database, webhook_sink: WebhookSink
 ) -> None:
-    await _low(route_db, _to(webhook_sink))
+    known = _to(webhook_sink)
+    await _low(route_db, known)
+    clock = ShiftedClock()
 
-    async with delivering(loop_of(route_db, catalog())):
-        await eventually(lambda: _exhausted(route_db), within=5)
+    async with delivering(loop_of(route_db, catalog(), clock=clock)):
+        await eventually(lambda: _failed_once(route_db), within=5)
+    (row,) = await rows(route_db, "deliveries")
+    assert (row["state"], row["failure"]) == ("due", "no_channel")
 
-    assert (await rows(route_db, "deliveries"))[0]["failure"] == "no_channel"
+    clock.ahead = timedelta(seconds=6)
+    async with delivering(loop_of(route_db, known, clock=clock)):
+        await eventually(lambda: _all_delivered(route_db, 1), within=5)
+
+
+async def test_an_alert_whose_secret_is_not_set_waits_until_it_is(
+    route_db: db.Database, webhook_sink: WebhookSink
+) -> None:
+    reloaded = catalog(None, team("care", hook("hook", webhook_sink.url("/hook"), "not-set")))
+    await _low(route_db, reloaded)
+    clock = ShiftedClock()
+
+    async with delivering(loop_of(route_db, reloaded, clock=clock)):
+        await eventually(lambda: _failed_once(route_db), within=5)
+    (row,) = await rows(route_db, "deliveries")
+    assert (row["state"], row["failure"]) == ("due", "no_secret")
+
+    clock.ahead = timedelta(seconds=6)
+    async with delivering(loop_of(route_db, _to(webhook_sink), clock=clock)):
+        await eventually(lambda: _all_delivered(route_db, 1), within=5)
+
+
+async def test_a_row_of_another_release_ends_with_a_clear_failure_and_harms_no_other(
+    route_db: db.Database, webhook_sink: WebhookSink
+) -> None:
+    known = _to(webhook_sink)
+    await _low(route_db, known, "r1", "r2")
+    async with route_db.transaction() as connection:
+        await connection.execute(
+            "update deliveries set kind = 'pigeon', notice = $1 where case_id = $2",
+            {"type": "case.of.next.year"},
+            stable_id("case", "r1"),
+        )
+
+    async with delivering(loop_of(route_db, known)):
+        await eventually(lambda: _both_ended(route_db), within=5)
+
+    (broken,) = [row for row in await rows(route_db, "deliveries") if row["state"] == "exhausted"]
+    assert (broken["failure"], broken["attempts"]) == ("unreadable", 1)
 
 
 async def test_a_commit_wakes_the_loop_at_once(
@@ -266,6 +308,10 @@ async def _exhausted(database: db.Database) -> bool:
 async def _states_are(database: db.Database, **expected: int) -> bool:
     failed = [row for row in await rows(database, "deliveries") if row["failure"]]
     return len(failed) == 2 and await states(database) == expected
+
+
+async def _both_ended(database: db.Database) -> bool:
+    return await states(database) == {"delivered": 1, "exhausted": 1}
 
 
 async def _failed_once(database: db.Database) -> bool:

@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from services.route.http import Api
 from shared import db, web
 from shared.contracts.envelope import stable_id
+from shared.settings import Tokens
 from tests.integration.route.ground import completed, take
 from tests.unit.route.catalogs import AT, catalog, response
 
 READER = {"authorization": "Bearer reader"}
-TOKENS = {"reader": ("alerts:read",), "writer": ("cases:write",)}
+TOKENS: Tokens = {"reader": ("alerts:read",), "writer": ("cases:write",)}
 
 
 @pytest.fixture

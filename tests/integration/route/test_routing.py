@@ -156,6 +156,57 @@ async def test_a_reopened_case_leaves_the_newer_open_one_alone(route_db: db.Data
     assert joined.case_id == stable_id("case", "r2")
 
 
+async def test_a_low_score_after_the_resolution_alerts_the_team_again_once(
+    route_db: db.Database,
+) -> None:
+    await take(route_db, CATALOG, completed(response("r1")))
+    (case,) = await case_events(route_db, "opened")
+    resolved = from_close(case, "resolved", version=4, state="resolved")
+
+    await take(route_db, CATALOG, resolved, completed(response("r2")), completed(response("r3")))
+
+    alerts = {row["alert_id"]: row for row in await rows(route_db, "deliveries")}
+    assert len(alerts) == 4
+    again = alerts[stable_id("alert", case.case_id, "hook", "r2")]
+    assert (again["state"], again["response_id"]) == ("due", "r2")
+    assert (await said(route_db))["alert.queued.v1"] == 4
+    assert (await said(route_db))["case.attached.v1"] == 2
+
+
+@pytest.mark.parametrize("heard_before", [True, False], ids=["known here", "not known here"])
+async def test_what_close_reopens_for_a_low_score_is_alerted_once_wherever_it_was_seen_first(
+    route_db: db.Database, heard_before: bool
+) -> None:
+    await take(route_db, CATALOG, completed(response("r1")))
+    (case,) = await case_events(route_db, "opened")
+    if heard_before:
+        await take(route_db, CATALOG, from_close(case, "resolved", version=4, state="resolved"))
+    await take(route_db, CATALOG, completed(response("r2")))
+    (joined,) = await case_events(route_db, "attached")
+    back = from_close(joined, "attached", version=5, previous="resolved", state="assigned")
+
+    await take(route_db, CATALOG, back)
+
+    assert len(await rows(route_db, "deliveries")) == 4
+    assert (await said(route_db))["alert.queued.v1"] == 4
+
+
+async def test_what_close_says_of_a_score_that_joined_a_case_at_work_alerts_nobody(
+    route_db: db.Database,
+) -> None:
+    await take(route_db, CATALOG, completed(response("r1")), completed(response("r2")))
+    (joined,) = await case_events(route_db, "attached")
+
+    await take(
+        route_db,
+        CATALOG,
+        from_close(joined, "attached", version=2, previous="assigned", state="assigned"),
+        from_close(joined, "reopened", version=4, previous="resolved", state="assigned"),
+    )
+
+    assert len(await rows(route_db, "deliveries")) == 2
+
+
 async def test_its_own_words_on_the_topic_are_not_news(route_db: db.Database) -> None:
     await take(route_db, CATALOG, completed(response("r1")))
     (case,) = await case_events(route_db, "opened")

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from services.ask.decide import attribution
-from services.ask.model import Candidate, Contact, Facts, History, decision_id
+from services.ask.model import Candidate, Contact, Facts, History, OptOuts, decision_id
 from services.ask.policy import Plan, book
 from shared.catalog.catalog import Catalog
 from shared.catalog.loader import load_files
 from shared.contracts.envelope import Event
+from shared.contracts.responses import OptOut
 from shared.contracts.signals import Profile, Signal
 from tests.support.catalogs import catalog_files
 from tests.support.clock import START
@@ -88,8 +89,17 @@ def a_profile(email: str, customer: str = "c1", at: datetime = START, **more: ob
     return Profile.model_validate(fields)
 
 
-def an_event(body: Signal | Profile) -> Event:
+def an_opt_out(customer: str = "c1", touchpoint: str | None = None) -> OptOut:
+    """A customer wants to be left alone."""
+    return OptOut(customer_id=customer, touchpoint=touchpoint, at=START)
+
+
+def an_event(body: Signal | Profile | OptOut) -> Event:
     """The message that carries it."""
+    if isinstance(body, OptOut):
+        id = f"{body.customer_id}/{body.touchpoint}"
+        kind = "touchback.opt-out.recorded.v1"
+        return Event(id, "touchback/collect", kind, body.customer_id, START, body)
     if isinstance(body, Signal):
         id, kind = f"{body.signal}/{body.source_event_id}", "touchback.signal.v1"
     else:
@@ -103,12 +113,13 @@ def facts(
     plan: Plan | None = None,
     contact: Contact | None = None,
     history: History | None = None,
+    opt_outs: OptOuts = frozenset(),
 ) -> Facts:
     """A moment of a customer who can be asked, unless told otherwise."""
     signal, plan = signal or a_signal(), plan or a_plan()
     key = decision_id(signal, plan.touchpoint)
     candidate = Candidate(key, plan.touchpoint, signal, attribution(signal, plan))
-    return Facts(candidate, contact or Contact(email="token"), history or History())
+    return Facts(candidate, contact or Contact(email="token"), history or History(), opt_outs)
 
 
 def hours(count: float) -> timedelta:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.ask.decide import GATES, attribution, broken, chance, decide, gone, match
-from services.ask.model import Ask, Broken, Contact, Facts, History, Later, Silent
+from services.ask.model import Ask, Broken, Contact, Facts, History, Later, OptOuts, Silent
 from shared.contracts.asks import Silence
 from shared.contracts.base import Attribution
 from tests.support.clock import START
@@ -103,6 +103,28 @@ def test_the_contact_card_decides_whether_one_may_and_can_ask(
     assert reason(facts(contact=contact)) == outcome
 
 
+@pytest.mark.parametrize(
+    ("opt_outs", "outcome"),
+    [
+        pytest.param({None}, "opted_out", id="of everything"),
+        pytest.param({"delivered"}, "opted_out", id="of this touchpoint"),
+        pytest.param({"returned"}, "Ask", id="of another touchpoint"),
+        pytest.param({"returned", None}, "opted_out", id="of another, then of everything"),
+        pytest.param(set(), "Ask", id="of nothing"),
+    ],
+)
+def test_who_opted_out_is_not_asked(opt_outs: set[str | None], outcome: str) -> None:
+    assert reason(facts(opt_outs=frozenset(opt_outs))) == outcome
+
+
+def test_the_trace_says_what_was_opted_out_of() -> None:
+    refused = Contact(email="token", consent="refused")
+    decision = decide(facts(contact=refused, opt_outs=frozenset({None})), PLAN, START)
+    assert isinstance(decision, Silent)
+    (stopped,) = (trace for trace in decision.rules if trace.verdict == "stopped")
+    assert (stopped.rule, stopped.compared) == ("opted_out", {"opted_out_of": "everything"})
+
+
 def test_a_channel_that_cannot_be_sent_over_is_no_address() -> None:
     plan = replace(PLAN, channels=("sms",))
     assert reason(facts(contact=Contact(email="token", phone="token")), START, plan) == "no_address"
@@ -156,7 +178,7 @@ def test_gates_after_the_one_that_stopped_are_named_as_not_run() -> None:
     decision = decide(facts(contact=Contact()), PLAN, START)
     assert isinstance(decision, Silent)
     verdicts = [trace.verdict for trace in decision.rules]
-    assert verdicts == ["passed"] * 3 + ["stopped"] + ["not_run"] * 3
+    assert verdicts == ["passed"] * 4 + ["stopped"] + ["not_run"] * 3
     assert [trace.rule for trace in decision.rules] == list(GATES)
 
 
@@ -217,6 +239,7 @@ HISTORIES = st.builds(
     now=MOMENTS,
     contact=CONTACTS,
     history=HISTORIES,
+    opt_outs=st.frozensets(st.sampled_from([None, "delivered", "returned"])),
     sample=st.floats(0, 1),
     delay=st.timedeltas(timedelta(0), timedelta(days=2)),
 )
@@ -225,12 +248,14 @@ def test_whatever_the_facts_there_is_one_outcome_and_its_trace_agrees(
     now: datetime,
     contact: Contact,
     history: History,
+    opt_outs: OptOuts,
     sample: float,
     delay: timedelta,
 ) -> None:
     plan = replace(PLAN, sample=sample, delay=delay)
     signal = a_signal(at=occurred_at, correlation="o1")
-    decision = decide(facts(signal, plan=plan, contact=contact, history=history), plan, now)
+    known = facts(signal, plan=plan, contact=contact, history=history, opt_outs=opt_outs)
+    decision = decide(known, plan, now)
     if isinstance(decision, Later):
         assert decision.due_at > now
         return
@@ -243,6 +268,7 @@ def test_whatever_the_facts_there_is_one_outcome_and_its_trace_agrees(
         assert contact.email
         assert contact.consent != "refused"
         assert not history.pending
+        assert opt_outs <= {"returned"}
         assert now - occurred_at <= plan.useful_for
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.route.decide import alerts, deadlines, decide, known_case, shortened
-from services.route.model import Attached, Facts, Heard, Opened, Unaffected
+from services.route.decide import (
+    alerts,
+    alerts_again,
+    deadlines,
+    decide,
+    escalation,
+    known_case,
+    shortened,
+)
+from services.route.model import Attached, Facts, Heard, Notice, Opened, Unaffected
 from shared.catalog import Targets
+from shared.contracts.cases import CaseState
 from shared.contracts.envelope import stable_id
 from tests.unit.route.catalogs import AT, catalog, hook, response, team
 
@@ -142,6 +152,56 @@ def test_an_alert_does_not_say_who_the_customer_is() -> None:
     event = _opened(customer_id="person-77").event
 
     assert "person-77" not in str(alerts(event, catalog(), "https://console.test")[0].notice)
+
+
+@pytest.mark.parametrize("state", get_args(CaseState))
+def test_only_a_case_that_was_done_alerts_again_when_a_low_score_joins(state: CaseState) -> None:
+    known = replace(known_case(_opened().event), state=state)
+    facts = Facts({}, {("c1", "first-bill"): known})
+
+    outcome = decide(Heard(response("r2"), amended=False), facts, catalog(), NOW)
+
+    assert isinstance(outcome, Attached)
+    assert outcome.again is (state == "resolved")
+
+
+def test_alerts_of_a_case_that_comes_back_have_ids_of_their_own_and_new_clocks() -> None:
+    later = NOW + timedelta(days=9)
+    first = _opened().event
+    facts = Facts({}, {("c1", "first-bill"): replace(known_case(first), state="resolved")})
+    outcome = decide(Heard(response("r2"), amended=False), facts, catalog(), later)
+    assert isinstance(outcome, Attached)
+
+    (alert,) = alerts_again(outcome.event, catalog(), "https://console.test", later)
+
+    assert alert.alert_id == stable_id("alert", first.case_id, "care-mail", "r2")
+    notice = Notice.model_validate(alert.notice)
+    assert notice.type == "case.reopened"
+    spans = [each.target_seconds for each in first.deadlines]
+    assert [each.due_at for each in notice.deadlines] == [
+        later + timedelta(seconds=span) for span in spans
+    ]
+
+
+def test_a_case_whose_team_is_gone_alerts_the_fallback_team_when_it_comes_back() -> None:
+    event = _opened().event.model_copy(update={"team": "gone"})
+
+    (alert,) = alerts_again(event, catalog(), "https://console.test", NOW)
+
+    assert (alert.team, alert.channel, alert.notice["team"]) == ("care", "care-mail", "gone")
+
+
+def test_an_escalation_goes_to_the_channels_of_the_fallback_team_that_were_not_tried() -> None:
+    known = catalog(None, team("care", hook("a", "https://a.test"), hook("b", "https://b.test")))
+    (given,) = alerts(_opened().event, catalog(), "https://console.test")
+    lost = replace(given, team="billing", attempt=8, fence=9)
+
+    (alert,) = escalation(lost, frozenset({"billing/hook", "care/a"}), known)
+
+    assert (alert.endpoint, alert.kind, alert.attempt, alert.fence) == ("care/b", "webhook", 0, 0)
+    assert alert.notice == lost.notice
+    assert alert.alert_id != lost.alert_id
+    assert escalation(lost, frozenset({"care/a", "care/b"}), known) == []
 
 
 @given(st.text(), st.integers(min_value=2, max_value=50))

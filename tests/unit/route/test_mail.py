@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from services.route.model import Facts, Heard, Letter, Notice, Opened
 from tests.unit.route.catalogs import AT, catalog, response, team
 
 
-def _letter(**changes: object) -> Letter:
+def _letter(**changes: Any) -> Letter:
     known = catalog(None, team("care", zone="Europe/Berlin"))
     outcome = decide(Heard(response(**changes), False), Facts({}, {}), known, AT)
     assert isinstance(outcome, Opened)
@@ -30,6 +32,19 @@ def test_the_subject_says_what_happened_until_when_to_act_and_which_case() -> No
     shown = local_time(by, AT, "Europe/Berlin")
     case = letter.notice.case_id[:6]
     assert mail["Subject"] == f"NPS 2 · First bill · contact by {shown} · case {case}"
+
+
+def test_an_escalated_mail_says_whose_case_it_is() -> None:
+    letter = _letter()
+    theirs = replace(letter, notice=letter.notice.model_copy(update={"team": "billing"}))
+
+    said = compose(theirs, AT, "tb@mail.test", "mail.test").get_body(("plain",))
+    usual = compose(letter, AT, "tb@mail.test", "mail.test").get_body(("plain",))
+
+    assert said is not None
+    assert usual is not None
+    assert "no alert has reached team billing" in said.get_content()
+    assert "no alert has reached" not in usual.get_content()
 
 
 def test_repeats_carry_the_same_message_id() -> None:

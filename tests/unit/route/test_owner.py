@@ -106,6 +106,26 @@ def test_a_long_comment_costs_nobody_the_owner(length: int) -> None:
     assert (found.team, found.reason) == ("billing", "rule_matched")
 
 
+@pytest.mark.parametrize(
+    "sign", ["差", "😡", '"', "\x01"], ids=["Han", "emoji", "quote", "control"]
+)
+def test_the_bytes_of_a_comment_do_not_count_against_the_limit_of_rules(sign: str) -> None:
+    rule = f"{BILL} && size(response.comment) == {COMMENT_IN_RULES}"
+    tree = _tree({"when": rule, "team": "billing"})
+
+    found = assign(response(comment=sign * 9000, attributes={"note": "x" * 5000}), tree)
+
+    assert (found.team, found.reason) == ("billing", "rule_matched")
+
+
+def test_inputs_too_large_without_the_comment_still_go_to_the_fallback_team() -> None:
+    tree = _tree({"when": BILL, "team": "billing"})
+
+    found = assign(response(attributes={"note": "x" * 9000}), tree)
+
+    assert (found.team, found.reason) == ("care", "rule_error")
+
+
 def test_attribution_and_attributes_can_be_asked_for() -> None:
     rule = 'response.attribution.team == "leads" && response.attributes.region == "north"'
     tree = _tree({"when": rule, "team": "delivery"})

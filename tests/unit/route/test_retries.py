@@ -20,7 +20,7 @@ CHANCES = st.floats(min_value=0, max_value=1, exclude_max=True)
 PASSING = st.sampled_from(sorted(RETRIED))
 
 
-@given(KINDS, st.integers(1, 20), PASSING, CHANCES)
+@given(KINDS, st.integers(1, 120), PASSING, CHANCES)
 def test_a_passing_failure_is_tried_again_as_often_as_the_schedule_says(
     kind: Kind, attempt: int, failure: Failure, chance: float
 ) -> None:
@@ -55,9 +55,23 @@ def test_a_permanent_failure_is_not_tried_again(failure: Failure) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
-def test_schedules_begin_at_once_and_wait_longer_each_time(kind: Kind) -> None:
+def test_schedules_begin_at_once_and_never_wait_shorter_than_before(kind: Kind) -> None:
     assert SCHEDULES[kind][0] == timedelta(0)
-    assert all(earlier < later for earlier, later in pairwise(SCHEDULES[kind]))
+    assert all(earlier <= later for earlier, later in pairwise(SCHEDULES[kind]))
+
+
+def test_people_are_told_again_every_quarter_of_an_hour_for_a_day() -> None:
+    waits = SCHEDULES["email"]
+
+    assert waits[:5] == tuple(timedelta(seconds=s) for s in (0, 5, 30, 120, 300))
+    assert set(waits[5:]) == {timedelta(minutes=15)}
+    assert timedelta(hours=23, minutes=45) < sum(waits, timedelta(0)) <= timedelta(days=1)
+
+
+@pytest.mark.parametrize("failure", ["no_secret", "no_channel"])
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+def test_what_an_operator_can_put_right_is_tried_again(kind: Kind, failure: Failure) -> None:
+    assert isinstance(after_failure(kind, 1, Refused(failure), lambda: 0.5), Again)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     ground = KafkaGround(facts, CACHE, require_apache=insists)
     config.stash[KAFKA_GROUND] = ground
     config.stash[POSTGRES_FACTS] = postgres.gather(os.environ)
+    # Known by now; services under test refuse names that are not settings of theirs.
+    for name in (kafka_choice.REQUIRE_APACHE, kafka_choice.ADDRESS, postgres.ADDRESS):
+        os.environ.pop(name, None)
     if insists:
         try:
             ground.sources()

@@ -30,7 +30,7 @@ def whole() -> bool:
     """Whether this run plays all of it: in CI, and where somebody asks for it."""
     return any(
         os.environ.get(name, "").lower() not in ("", "0", "false")
-        for name in ("CI", "TOUCHBACK_TEST_WHOLE")
+        for name in ("CI", "WHOLE_ORDER_LOG")
     )
 
 

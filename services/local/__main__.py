@@ -70,6 +70,7 @@ async def _everything(data: Path, catalog: Path, screen: Screen) -> AsyncIterato
             stack.enter_async_context(broker), stack.enter_async_context(postgres)
         )
         environ = place.environment(ports, secrets, catalog, dsn, idempotence=broker.idempotence)
+        place.keep_environment(data, environ)
         await prepare(environ, sorted(known.sources_by_topic))
         screen.say("starting the six services …", "dim")
         house = House(data, ports, _inherited(os.environ) | environ, screen.say)

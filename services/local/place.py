@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,6 +68,15 @@ def keep_secrets(folder: Path, catalog: Catalog) -> Secrets:
     file.touch(mode=0o600)
     file.write_text(json.dumps(kept, indent=2), encoding="utf-8")
     return Secrets(**kept)
+
+
+def keep_environment(folder: Path, environ: Mapping[str, str]) -> Path:
+    """Write the settings as a file that a shell can read, for operator commands."""
+    file = folder / "settings.env"
+    file.touch(mode=0o600)
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(environ.items())]
+    file.write_text("".join(lines), encoding="utf-8")
+    return file
 
 
 def environment(

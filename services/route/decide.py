@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from services.route import policy
@@ -345,20 +344,6 @@ def judge_status(status: int) -> Failure | None:
 def judge_smtp(code: int) -> Failure:
     """Return what an SMTP refusal means: 5xx is for good, all else may pass."""
     return "smtp_permanent" if code >= 500 else "smtp_temporary"
-
-
-def retry_after(header: str | None, now: datetime) -> timedelta | None:
-    """Read `Retry-After`: seconds or a date; None when absent or neither."""
-    if header is None:
-        return None
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:10]), 10**8))
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(moment - now, timedelta(0)) if moment.tzinfo else None
 
 
 def after_failure(

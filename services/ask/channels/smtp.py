@@ -8,9 +8,10 @@ from email.message import EmailMessage
 from email.policy import SMTP as LINES
 from email.policy import SMTPUTF8
 from typing import Any, TypeAlias
-from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+
+from shared import smtp
 
 CONNECT = 10.0
 ENVELOPE = 10.0
@@ -63,7 +64,7 @@ class Mailer:
 
     def __init__(self, url: str, sender: str) -> None:
         self._sender = sender
-        self._options = _options(url, sender)
+        self._url = url
         self._client: aiosmtplib.SMTP | None = None
 
     async def prepare(self, message: EmailMessage, recipient: str) -> Ready | Deferred | Rejected:
@@ -110,7 +111,7 @@ class Mailer:
             except AWAY:
                 await self.close()
         if self._client is None:
-            client = aiosmtplib.SMTP(**self._options)
+            client = smtp.client(self._url, self._sender.rpartition("@")[2], CONNECT)
             await client.connect()
             self._client = client
         return self._client
@@ -130,22 +131,6 @@ class Mailer:
             await self.close()
             return Deferred(_said(error))
         return None
-
-
-def _options(url: str, sender: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    tls = parts.scheme == "smtps"
-    return {
-        "hostname": parts.hostname,
-        "port": parts.port or (465 if tls else 587 if parts.scheme == "smtp+starttls" else 25),
-        "username": unquote(parts.username) if parts.username else None,
-        "password": unquote(parts.password) if parts.password else None,
-        "use_tls": tls,
-        "start_tls": parts.scheme == "smtp+starttls",
-        # Finding out the machine's own name may ask the network, and block the loop meanwhile.
-        "local_hostname": sender.rpartition("@")[2],
-        "timeout": CONNECT,
-    }
 
 
 def _refused(error: aiosmtplib.SMTPResponseException, reason: str) -> Deferred | Rejected:

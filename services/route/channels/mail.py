@@ -8,7 +8,6 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import aiosmtplib
@@ -16,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from services.route import decide
 from services.route.model import Accepted, Letter, Notice, Refused, Result
+from shared import smtp
 
 TIMEOUT = 10.0
 CONNECTIONS = 8
@@ -42,7 +42,7 @@ class MailSender:
     """Sends alerts through one mail server, over connections that are used again."""
 
     def __init__(self, url: str, sender: str, monotonic: Callable[[], float]) -> None:
-        self._url = urlsplit(url)
+        self._url = url
         self._sender = sender
         self._domain = parseaddr(sender)[1].rpartition("@")[2]
         self._monotonic = monotonic
@@ -91,18 +91,7 @@ class MailSender:
         return None
 
     async def _connected(self) -> aiosmtplib.SMTP:
-        secure = self._url.scheme == "smtps"
-        client = aiosmtplib.SMTP(
-            hostname=self._url.hostname,
-            port=self._url.port or (465 if secure else 587 if "+" in self._url.scheme else 25),
-            username=unquote(self._url.username) if self._url.username else None,
-            password=unquote(self._url.password) if self._url.password else None,
-            use_tls=secure,
-            start_tls=self._url.scheme == "smtp+starttls",
-            # A fixed name: looking one up would ask the network's name service, and block.
-            local_hostname=self._domain,
-            timeout=TIMEOUT,
-        )
+        client = smtp.client(self._url, self._domain, TIMEOUT)
         try:
             await client.connect()
         except BaseException:

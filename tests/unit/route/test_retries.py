@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.route.decide import after_failure, judge_smtp, judge_status, retry_after
+from services.route.decide import after_failure, judge_smtp, judge_status
 from services.route.model import Again, Exhausted, Failure, Kind, Refused
 from services.route.policy import JITTER, RETRIED, SCHEDULES
-from tests.unit.route.catalogs import AT
 
 KINDS = st.sampled_from(sorted(SCHEDULES))
 CHANCES = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -104,21 +103,3 @@ def test_what_a_status_means(status: int, expected: Failure | None) -> None:
 )
 def test_what_an_smtp_refusal_means(code: int, expected: Failure) -> None:
     assert judge_smtp(code) == expected
-
-
-@pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        pytest.param(None, None, id="absent"),
-        pytest.param("120", timedelta(seconds=120), id="seconds"),
-        pytest.param("Mon, 02 Mar 2026 12:01:00 GMT", timedelta(minutes=1), id="a date"),
-        pytest.param("Mon, 02 Mar 2026 11:00:00 GMT", timedelta(0), id="a date gone by"),
-        pytest.param("soon", None, id="neither"),
-        pytest.param("-5", None, id="negative"),
-        pytest.param("9" * 40, timedelta(seconds=10**8), id="absurdly long"),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_date(
-    header: str | None, expected: timedelta | None
-) -> None:
-    assert retry_after(header, AT) == expected

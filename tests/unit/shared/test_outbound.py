@@ -1,12 +1,15 @@
-"""Which addresses webhooks may reach."""
+"""Which addresses webhooks may reach, and when to come back."""
 
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.route.channels.guard import AddressRefused, Guard
+from shared.outbound import AddressRefused, Guard, retry_after
+
+AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +50,21 @@ def test_an_allowed_network_is_permitted_and_nothing_beside_it() -> None:
 def test_no_socket_is_made_to_a_refused_address() -> None:
     with pytest.raises(AddressRefused):
         Guard([]).socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        pytest.param(None, None, id="absent"),
+        pytest.param("120", timedelta(seconds=120), id="seconds"),
+        pytest.param("Mon, 02 Mar 2026 12:01:00 GMT", timedelta(minutes=1), id="a date"),
+        pytest.param("Mon, 02 Mar 2026 11:00:00 GMT", timedelta(0), id="a date gone by"),
+        pytest.param("soon", None, id="neither"),
+        pytest.param("-5", None, id="negative"),
+        pytest.param("9" * 40, timedelta(seconds=10**8), id="absurdly long"),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_date(
+    header: str | None, expected: timedelta | None
+) -> None:
+    assert retry_after(header, AT) == expected

@@ -58,6 +58,9 @@ select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::jsonb[])
 on conflict (kind, ref) do update
 set due_at = excluded.due_at, payload = excluded.payload, attempts = 0
 
+-- name: timers_hold
+select from timers where kind = $1 and ref = any($2::text[]) order by id for update
+
 -- name: timers_cancel
 delete from timers where kind = $1 and ref = any($2::text[])
 

@@ -12,12 +12,9 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
@@ -28,10 +25,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from shared import db, inbox, kafka, migrate, topics, web
+from shared import db, inbox, kafka, migrate, web
 from shared.catalog import CatalogHolder
 from shared.clock import Clock, monotonic
-from shared.consume import BATCH, Consumer, Handle, Parse, raw_batch, unread_batch
+from shared.consume import Consumer, Handle, Parse
 from shared.errors import SchemaOutdated
 from shared.metrics import (
     DEAD_LETTERS,
@@ -45,6 +42,7 @@ from shared.metrics import (
 from shared.pulse import Pulse
 from shared.relay import Relay
 from shared.settings import Settings
+from shared.subscriptions import Subscriptions
 from shared.timers import Handler, Sweep
 from shared.wake import Wake
 
@@ -54,21 +52,6 @@ Work = Callable[[Pulse], Awaitable[None]]
 CATALOG_LOOK = 5.0
 FLUSH = 2.0
 FORGET_EVERY = 30.0
-STOP_CONSUMING = 4.0
-START_CONSUMING = 30.0
-
-
-class Joined(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Knows whether the group has given this member its share, which may be no partition at all."""
-
-    def __init__(self) -> None:
-        self.joined = False
-
-    def on_partitions_revoked(self, revoked: object) -> None:
-        """Nothing to do: what is under way may finish, and repeats are recognised."""
-
-    def on_partitions_assigned(self, assigned: object) -> None:
-        self.joined = True
 
 
 class Runtime:
@@ -86,17 +69,13 @@ class Runtime:
         self._kernel = Kernel(self.registry)
         self._snapshot = Snapshot()
         self.registry.register(self._snapshot)
-        self._broker: KafkaBroker | None = None
-        self._subscribe: list[Callable[[KafkaBroker], None]] = []
-        self._consumers: list[Consumer[Any]] = []
-        self._joined: list[Joined] = []
-        self._lagging: set[str] = set()
         self._timers: dict[str, Handler] = {}
         self._workers: dict[str, Work] = {}
         self._routes: list[BaseRoute] = []
         self._tallies: list[TallyMetric] = [DEAD_LETTERS]
         self._gauges: list[GaugeReader] = [kernel_gauges]
         self._pulses: list[Pulse] = []
+        self._subscriptions = Subscriptions(service, settings, self._kernel.lag)
         self._relay = Relay(
             self.database,
             self.wake,
@@ -133,8 +112,7 @@ class Runtime:
             counters=self._kernel.counters,
             pulse=self._pulse("consumer"),
         )
-        self._consumers.append(consumer)
-        self._subscribe.append(lambda broker: self._subscribed(broker, from_topics, consumer))
+        self._subscriptions.add(from_topics, consumer)
         return consumer
 
     def timers(self, handlers: Mapping[str, Handler]) -> None:
@@ -192,19 +170,9 @@ class Runtime:
             absent.append(f"postgres: {error or type(error).__name__}")
         except SchemaOutdated as error:
             absent.append(str(error))
-        if self._subscribe and not self._consuming():
+        if self._subscriptions and not self._subscriptions.formed:
             absent.append("kafka: not connected, or the group has not formed yet")
         return absent
-
-    def _consuming(self) -> bool:
-        consumers = self._kafka_consumers()
-        joined = all(each.joined for each in self._joined)
-        return joined and len(consumers) == len(self._consumers)
-
-    def _kafka_consumers(self) -> list[AIOKafkaConsumer]:
-        subscribers = self._broker.subscribers if self._broker else ()
-        found = [getattr(subscriber, "consumer", None) for subscriber in subscribers]
-        return [consumer for consumer in found if consumer is not None]
 
     async def _metrics(self, request: Request) -> Response:
         try:
@@ -221,80 +189,12 @@ class Runtime:
             )
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
-    async def _measure_lag(self) -> int:
-        lag = dict.fromkeys(self._lagging, 0)  # a topic that moved to another replica is 0 here
-        for consumer in self._kafka_consumers():
-            for partition in consumer.assignment():
-                # Unknown until the first fetch; the position waits for that fetch too.
-                end = consumer.highwater(partition)
-                behind = end - await consumer.position(partition) if end else 0
-                lag[partition.topic] = lag.get(partition.topic, 0) + max(0, behind)
-        self._lagging = set(lag)
-        for topic, behind in lag.items():
-            self._kernel.lag.labels(topic, topics.group(self.service)).set(behind)
-        return sum(lag.values())
-
     # --- running -------------------------------------------------------------------------------
 
     def _pulse(self, name: str) -> Pulse:
         pulse = Pulse(name, monotonic)
         self._pulses.append(pulse)
         return pulse
-
-    def _subscribed(
-        self, broker: KafkaBroker, from_topics: Sequence[str], consumer: Consumer[Any]
-    ) -> None:
-        joined = Joined()
-        self._joined.append(joined)
-        subscriber = broker.subscriber(
-            *from_topics,
-            group_id=topics.group(self.service),
-            batch=True,
-            max_records=BATCH,
-            batch_timeout_ms=200,
-            auto_offset_reset="earliest",
-            ack_policy=AckPolicy.NACK_ON_ERROR,
-            fetch_max_wait_ms=self.settings.kafka_fetch_wait_ms,
-            session_timeout_ms=self.settings.kafka_session_timeout_ms,
-            heartbeat_interval_ms=self.settings.kafka_session_timeout_ms // 3,
-            listener=joined,
-            parser=unread_batch,
-            decoder=raw_batch,
-        )
-        subscriber(consumer.take)
-
-    async def _consume_for_ever(self, pulse: Pulse) -> None:
-        broker = kafka.broker(self.settings, self.service)
-        self._joined.clear()
-        for subscribe in self._subscribe:
-            subscribe(broker)
-        self._broker = broker
-        self._consumers_are_well()
-        try:
-            async with asyncio.timeout(START_CONSUMING):
-                await broker.start()
-            while True:
-                pulse.beat()
-                behind = await self._measure_lag()
-                if not behind:
-                    self._consumers_are_well()
-                await asyncio.sleep(1.0)
-        finally:
-            await self._leave(broker)
-
-    def _consumers_are_well(self) -> None:
-        # While Kafka is away there is no work; a batch in hand beats by itself.
-        for consumer in self._consumers:
-            if not consumer.busy:
-                consumer.pulse.beat()
-
-    async def _leave(self, broker: KafkaBroker) -> None:
-        self._broker = None
-        try:
-            async with asyncio.timeout(STOP_CONSUMING):
-                await broker.stop()
-        except TimeoutError:
-            _log.warning("consumer did not stop in time", extra={"action": "consumer_abandoned"})
 
     async def _for_ever(self, name: str, work: Work, pulse: Pulse) -> None:
         wait = 0.5
@@ -354,7 +254,7 @@ class Runtime:
             )
             background["timers"] = lambda pulse: sweep.run()
         tasks = [self._start(name, work) for name, work in background.items()]
-        consuming = self._start("kafka", self._consume_for_ever) if self._subscribe else None
+        consuming = self._start("kafka", self._subscriptions.run) if self._subscriptions else None
         try:
             yield
         finally:

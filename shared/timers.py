@@ -50,6 +50,15 @@ async def schedule(connection: db.Connection, timers: Iterable[Timer]) -> None:
     await notify(connection, "timers")
 
 
+async def hold(connection: db.Connection, kind: str, refs: Sequence[str]) -> None:
+    """Wait until no sweep has these timers in hand, and keep them until the transaction ends.
+
+    A sweep locks the timer first and what it is about second. A transaction that moves or cancels
+    timers of rows it has locked must take them in that order too, or the two wait for each other.
+    """
+    await connection.execute(kernel.QUERIES["timers_hold"], kind, list(refs))
+
+
 async def cancel(connection: db.Connection, kind: str, refs: Sequence[str]) -> None:
     """Unset timers; those that are gone already do no harm."""
     await connection.execute(kernel.QUERIES["timers_cancel"], kind, list(refs))

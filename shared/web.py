@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
 from hmac import compare_digest
 
 from prometheus_client import Histogram
@@ -65,8 +66,11 @@ async def on_fault(request: Request, error: Exception) -> Response:
     return problem(500, "something went wrong on our side", "it was logged")
 
 
-def require(request: Request, tokens: Tokens, scope: str) -> None:
-    """Check the bearer token; raises HTTPException 401 without one, 403 without the scope."""
+def require(request: Request, tokens: Tokens, scope: str) -> str:
+    """Check the bearer token; raises HTTPException 401 without one, 403 without the scope.
+
+    Returns a name for the holder that is safe to store: idempotency keys are theirs alone.
+    """
     kind, _, given = request.headers.get("authorization", "").partition(" ")
     scopes = [
         scopes for token, scopes in tokens.items() if compare_digest(token.encode(), given.encode())
@@ -75,6 +79,7 @@ def require(request: Request, tokens: Tokens, scope: str) -> None:
         raise HTTPException(401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"})
     if scope not in scopes[0]:
         raise HTTPException(403, f"this token lacks the scope {scope}")
+    return sha256(given.encode()).hexdigest()[:16]
 
 
 def idempotency_key(request: Request) -> str:
@@ -85,6 +90,14 @@ def idempotency_key(request: Request) -> str:
             400, "every write takes an Idempotency-Key header of 1 to 200 characters"
         )
     return key
+
+
+def limit(request: Request, most: int, default: int = 100) -> int:
+    """Return `?limit=`, from 1 to `most`; raises HTTPException 400 for anything else."""
+    given = request.query_params.get("limit", str(default))
+    if not (given.isascii() and given.isdigit()) or not 1 <= int(given[:9]) <= most:
+        raise HTTPException(400, f"limit is a whole number from 1 to {most}")
+    return int(given)
 
 
 async def body(request: Request, limit: int = LARGEST_BODY) -> bytes:

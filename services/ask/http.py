@@ -31,7 +31,7 @@ class Api:
         customer = request.query_params.get("customer")
         if not customer:
             raise HTTPException(400, "the parameter customer is needed, as in ?customer=4711")
-        signal, limit = request.query_params.get("signal"), _limit(request)
+        signal, limit = request.query_params.get("signal"), web.limit(request, MOST)
         try:
             async with self._database.connection() as connection:
                 found = await store.decisions_of(connection, customer, signal, limit)
@@ -39,10 +39,3 @@ class Api:
             raise HTTPException(503, "the database is away, try again later") from error
         bodies = [each.model_dump(mode="json", exclude_none=True) for each in found]
         return JSONResponse({"decisions": bodies})
-
-
-def _limit(request: Request) -> int:
-    given = request.query_params.get("limit", "100")
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= MOST:
-        raise HTTPException(400, f"limit is a whole number from 1 to {MOST}")
-    return int(given)

@@ -66,7 +66,7 @@ class Api:
                 connection,
                 query.get("team"),
                 _states(query.get("state")),
-                _limit(query.get("limit")),
+                web.limit(request, MOST),
             )
         return JSONResponse({"cases": [_case(shown) for shown in found]})
 
@@ -147,14 +147,6 @@ def _states(text: str | None) -> tuple[CaseState, ...] | None:
     if text not in get_args(CaseState):
         raise HTTPException(400, f"state is `open` or one of {', '.join(get_args(CaseState))}")
     return (cast(CaseState, text),)
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return 100
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
-        raise HTTPException(400, f"limit is a number from 1 to {MOST}")
-    return int(text)
 
 
 def _parsed(body: type[PersonAction], raw: bytes) -> PersonAction:

@@ -20,11 +20,6 @@ from invitations where invitation_id = $1
 -- Two posts with one link take turns here.
 select from invitations where invitation_id = $1 for update
 
--- name: lock_timer
--- A sweep holds the timer before it takes the answer: whoever posts must take them in that order
--- too, and reads the answer only after the sweep is done with it.
-select from timers where kind = $1 and ref = $2 for update
-
 -- name: response_to
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, language, channel, origin, received_at, changed_at, completed_at, revision,

@@ -75,7 +75,7 @@ async def invitation(connection: db.Connection, wanted: InvitationId) -> Invitat
 async def lock(connection: db.Connection, wanted: InvitationId) -> None:
     """Let nobody else answer this invitation, nor finish its answer, until the transaction ends."""
     await connection.execute(QUERIES["lock_invitation"], wanted)
-    await connection.execute(QUERIES["lock_timer"], FINAL, decide.response_id(wanted))
+    await timers.hold(connection, FINAL, [decide.response_id(wanted)])
 
 
 async def response_to(connection: db.Connection, asked: InvitationId) -> Response | None:

@@ -37,16 +37,9 @@ class Api:
             raise HTTPException(400, f"state is one of {', '.join(STATES)}")
         async with self._database.connection() as connection:
             rows = await store.alerts(
-                connection, request.query_params.get("case"), state, _limit(request)
+                connection, request.query_params.get("case"), state, web.limit(request, MOST)
             )
         return JSONResponse({"alerts": [_plain(row) for row in rows]})
-
-
-def _limit(request: Request) -> int:
-    given = request.query_params.get("limit", "100")
-    if not (given.isascii() and given.isdigit()) or not 1 <= int(given[:6]) <= MOST:
-        raise HTTPException(400, f"limit is a whole number from 1 to {MOST}")
-    return int(given)
 
 
 def _plain(row: db.Row) -> dict[str, object]:

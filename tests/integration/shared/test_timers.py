@@ -131,6 +131,54 @@ async def test_two_sweeps_share_the_work_and_repeat_none(
     assert sorted(map(int, first.seen + second.seen)) == list(range(1500))
 
 
+async def test_a_held_timer_is_left_alone_by_sweeps_until_its_holder_is_done(
+    kernel_db: db.Database, clock: ManualClock
+) -> None:
+    recorder = Recorder()
+    await put(kernel_db, Timer("remind", "a", START), Timer("remind", "b", START))
+    async with kernel_db.transaction() as connection:
+        await timers.hold(connection, "remind", ["a", "not there"])
+        assert await sweep(kernel_db, clock, recorder).step() == 1
+        await timers.cancel(connection, "remind", ["a"])
+    assert await sweep(kernel_db, clock, recorder).step() == 0
+    assert recorder.seen == ["b"]
+
+
+async def test_whoever_holds_timers_waits_for_the_sweep_that_has_them(
+    kernel_db: db.Database, clock: ManualClock
+) -> None:
+    started, finish, order = asyncio.Event(), asyncio.Event(), []
+
+    async def slow(connection: db.Connection, due: Sequence[Timer], now: datetime) -> None:
+        started.set()
+        await finish.wait()
+        order.append("sweep")
+
+    async def hold() -> None:
+        async with kernel_db.transaction() as connection:
+            await timers.hold(connection, "remind", ["a"])
+            order.append("holder")
+
+    await put(kernel_db, Timer("remind", "a", START))
+    slowly = Sweep(kernel_db, clock, Wake(kernel_db), {"remind": slow}, Pulse("timers", lambda: 0))
+    sweeping = asyncio.create_task(slowly.step())
+    await started.wait()
+    holding = asyncio.create_task(hold())
+    await eventually(lambda: _somebody_waits(kernel_db), within=10)
+    finish.set()
+    await asyncio.gather(sweeping, holding)
+    assert order == ["sweep", "holder"]
+
+
+async def _somebody_waits(database: db.Database) -> bool:
+    async with database.connection() as connection:
+        waiting = await connection.fetchval(
+            "select count(*) from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database()"
+        )
+    return bool(waiting)
+
+
 async def test_a_new_timer_wakes_the_sweep_at_once(
     kernel_db: db.Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,14 @@ async def act(request: Request) -> Response:
     return PlainTextResponse(web.idempotency_key(request))
 
 
+async def holder(request: Request) -> Response:
+    return PlainTextResponse(web.require(request, TOKENS, "cases:read"))
+
+
+async def listing(request: Request) -> Response:
+    return PlainTextResponse(str(web.limit(request, most=500)))
+
+
 async def echo(request: Request) -> Response:
     return Response(await web.body(request, limit=10))
 
@@ -39,6 +47,8 @@ def client(registry: CollectorRegistry) -> TestClient:
     routes = [
         Route("/cases/{id}", act, methods=["POST"]),
         Route("/echo", echo, methods=["POST"]),
+        Route("/holder", holder),
+        Route("/listing", listing),
     ]
     return TestClient(
         Starlette(
@@ -88,6 +98,38 @@ def test_who_may_comes_in(client: TestClient) -> None:
 @pytest.mark.parametrize(("size", "status"), [(10, 200), (11, 413)])
 def test_a_body_is_read_up_to_its_limit(client: TestClient, size: int, status: int) -> None:
     assert client.post("/echo", content=b"x" * size).status_code == status
+
+
+def test_holders_of_tokens_are_told_apart_without_keeping_the_token(client: TestClient) -> None:
+    names = {
+        token: client.get("/holder", headers={"Authorization": f"Bearer {token}"}).text
+        for token in TOKENS
+    }
+    assert len(set(names.values())) == len(TOKENS) == 2
+    assert not any(token in name for token, name in names.items())
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        pytest.param("", "100", id="none is a hundred"),
+        pytest.param("?limit=1", "1", id="the least"),
+        pytest.param("?limit=500", "500", id="the most"),
+    ],
+)
+def test_a_list_is_as_long_as_asked(client: TestClient, query: str, answer: str) -> None:
+    assert client.get(f"/listing{query}").text == answer
+
+
+@pytest.mark.parametrize("given", ["0", "501", "-1", "", "ten", "١٢", "9" * 5000])
+def test_any_other_limit_is_refused_with_what_would_be_right(
+    client: TestClient, given: str
+) -> None:
+    refused = client.get("/listing", params={"limit": given})
+    assert (refused.status_code, refused.json()["title"]) == (
+        400,
+        "limit is a whole number from 1 to 500",
+    )
 
 
 def test_requests_are_measured_by_template_and_strangers_together(

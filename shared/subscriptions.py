@@ -1,0 +1,135 @@
+"""A service's consumers on Kafka: subscribed, measured, and started again until they run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from prometheus_client import Gauge
+
+from shared import kafka, topics
+from shared.consume import BATCH, Consumer, raw_batch, unread_batch
+from shared.pulse import Pulse
+from shared.settings import Settings
+
+_log = logging.getLogger(__name__)
+LOOK = 1.0
+STOP = 4.0
+START = 30.0
+
+
+class Joined(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Knows whether the group has given this member its share, which may be no partition at all."""
+
+    def __init__(self) -> None:
+        self.joined = False
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        """Nothing to do: what is under way may finish, and repeats are recognised."""
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        self.joined = True
+
+
+class Subscriptions:
+    """All that a service reads, as members of its one group."""
+
+    def __init__(self, service: str, settings: Settings, lag: Gauge) -> None:
+        self._service = service
+        self._settings = settings
+        self._lag = lag
+        self._wanted: list[tuple[tuple[str, ...], Consumer[Any]]] = []
+        self._broker: KafkaBroker | None = None
+        self._joined: list[Joined] = []
+        self._lagging: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._wanted)
+
+    def add(self, from_topics: Sequence[str], consumer: Consumer[Any]) -> None:
+        """Read these topics too; before `run`."""
+        self._wanted.append((tuple(from_topics), consumer))
+
+    @property
+    def formed(self) -> bool:
+        """Whether every member has been given its share."""
+        members = len(self._members()) == len(self._wanted)
+        return members and all(each.joined for each in self._joined)
+
+    async def run(self, pulse: Pulse) -> None:
+        """Consume until cancelled; raises when Kafka cannot be reached, to be run again."""
+        broker = kafka.broker(self._settings, self._service)
+        self._joined.clear()
+        for from_topics, consumer in self._wanted:
+            self._subscribe(broker, from_topics, consumer)
+        self._broker = broker
+        self._beat_the_idle()
+        try:
+            async with asyncio.timeout(START):
+                await broker.start()
+            while True:
+                pulse.beat()
+                if not await self._measure_lag():
+                    self._beat_the_idle()
+                await asyncio.sleep(LOOK)
+        finally:
+            await self._leave(broker)
+
+    def _subscribe(
+        self, broker: KafkaBroker, from_topics: Sequence[str], consumer: Consumer[Any]
+    ) -> None:
+        joined = Joined()
+        self._joined.append(joined)
+        subscriber = broker.subscriber(
+            *from_topics,
+            group_id=topics.group(self._service),
+            batch=True,
+            max_records=BATCH,
+            batch_timeout_ms=200,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            fetch_max_wait_ms=self._settings.kafka_fetch_wait_ms,
+            session_timeout_ms=self._settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=self._settings.kafka_session_timeout_ms // 3,
+            listener=joined,
+            parser=unread_batch,
+            decoder=raw_batch,
+        )
+        subscriber(consumer.take)
+
+    def _members(self) -> list[AIOKafkaConsumer]:
+        subscribers = self._broker.subscribers if self._broker else ()
+        found = [getattr(subscriber, "consumer", None) for subscriber in subscribers]
+        return [consumer for consumer in found if consumer is not None]
+
+    def _beat_the_idle(self) -> None:
+        # While Kafka is away there is no work; a batch in hand beats by itself.
+        for _, consumer in self._wanted:
+            if not consumer.busy:
+                consumer.pulse.beat()
+
+    async def _measure_lag(self) -> int:
+        lag = dict.fromkeys(self._lagging, 0)  # a topic that moved to another replica is 0 here
+        for member in self._members():
+            for partition in member.assignment():
+                # Unknown until the first fetch; the position waits for that fetch too.
+                end = member.highwater(partition)
+                behind = end - await member.position(partition) if end else 0
+                lag[partition.topic] = lag.get(partition.topic, 0) + max(0, behind)
+        self._lagging = set(lag)
+        for topic, behind in lag.items():
+            self._lag.labels(topic, topics.group(self._service)).set(behind)
+        return sum(lag.values())
+
+    async def _leave(self, broker: KafkaBroker) -> None:
+        self._broker = None
+        try:
+            async with asyncio.timeout(STOP):
+                await broker.stop()
+        except TimeoutError:
+            _log.warning("consumer did not stop in time", extra={"action": "consumer_abandoned"})

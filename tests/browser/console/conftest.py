@@ -1,0 +1,166 @@
+"""The console over a database in which a day has passed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest_asyncio
+
+from services.console import handlers
+from services.console.app import MIGRATIONS, build
+from services.console.settings import Settings
+from shared import db, migrate
+from shared.consume import Item
+from shared.contracts.asks import Decision, Invitation
+from shared.contracts.base import Message
+from shared.contracts.cases import Alert
+from shared.contracts.envelope import Event
+from shared.contracts.responses import Feedback, Response
+from tests.browser.server import serving
+from tests.support.clock import START, ManualClock
+from tests.support.databases import Databases
+from tests.unit.close.cases import TARGETS, a_score, an_event
+from tests.unit.collect.facts import CATALOG
+
+KEY = "0123456789abcdef0123456789abcdef"
+CHINESE = a_score("r-late", START - timedelta(hours=5)).model_copy(
+    update={"comment": "账单看不懂，打了三次电话都没有解决。", "language": "zh"}
+)
+
+
+def _late() -> Message:
+    event = an_event("late", "c-2", team="delivery-ops", touchpoint="delivered", score=CHINESE)
+    by = timedelta(hours=5)
+    moved = tuple(d.model_copy(update={"due_at": d.due_at - by}) for d in event.deadlines)
+    return event.model_copy(update={"deadlines": moved, "opened_at": START - by})
+
+
+def _done(taken: Message) -> Message:
+    return taken.model_copy(
+        update={
+            "version": 3,
+            "state": "resolved",
+            "actor": "lena",
+            "root_cause": "billing: charged twice",
+            "action": "Paid back the second charge.",
+            "outcome": "Customer is content.",
+        }
+    )
+
+
+def the_day() -> list[tuple[str, str, Message]]:
+    """What was said on the topics: type, source, body."""
+    decision = Decision(
+        decision_id="d-1",
+        touchpoint="first-bill",
+        customer_id="u1",
+        signal="billing.invoice.issued",
+        source="billing",
+        source_event_id="inv-1",
+        occurred_at=START - timedelta(days=1),
+        decided_at=START - timedelta(days=1),
+        outcome="ask",
+        catalog_version="abc",
+        invitation_id="i-1",
+    )
+    silent = decision.model_copy(
+        update={"decision_id": "d-2", "outcome": "silent", "silence": "cap_person"}
+    )
+    invitation = Invitation(
+        invitation_id="i-1",
+        decision_id="d-1",
+        touchpoint="first-bill",
+        survey="bill-effort",
+        customer_id="u1",
+        channel="email",
+        survey_url="https://ask.example/s/x",
+        occurred_at=START - timedelta(days=1),
+        expires_at=START + timedelta(days=13),
+        at=START - timedelta(hours=20),
+    )
+    response = Response(
+        response_id="r-c1",
+        touchpoint="first-bill",
+        survey="bill-effort",
+        metric="ces",
+        customer_id="u1",
+        score=5,
+        band="low",
+        comment="Charged twice.",
+        language="en",
+        channel="email",
+        received_at=START,
+        at=START,
+    )
+    alert = Alert(
+        alert_id="al-1",
+        case_id="c1",
+        customer_id="u1",
+        touchpoint="first-bill",
+        team="billing-care",
+        priority="high",
+        channel="billing-care-hook",
+        kind="webhook",
+        attempt=1,
+        at=START,
+        response_received_at=START,
+    )
+    feedback = Feedback(
+        feedback_id="f-1",
+        customer_id="u1",
+        text="The app signs me out every day.",
+        channel="page",
+        received_at=START,
+    )
+    opened = an_event("c1", "u1")
+    taken = opened.model_copy(update={"version": 2, "state": "acknowledged", "assignee": "Lena"})
+    return [
+        ("touchback.decision.v1", "ask", decision),
+        ("touchback.decision.v1", "ask", silent),
+        ("touchback.invitation.sent.v1", "ask", invitation),
+        ("touchback.response.completed.v1", "collect", response),
+        ("touchback.feedback.received.v1", "collect", feedback),
+        ("touchback.case.opened.v1", "route", opened),
+        ("touchback.alert.delivered.v1", "route", alert),
+        ("touchback.alert.failed.v1", "route", alert.model_copy(update={"failure": "HTTP 503"})),
+        ("touchback.case.acknowledged.v1", "close", taken),
+        ("touchback.case.opened.v1", "route", an_event("new", "c-3")),
+        ("touchback.case.opened.v1", "route", _late()),
+        ("touchback.case.opened.v1", "route", an_event("done", "u1", version=1)),
+        ("touchback.case.resolved.v1", "close", _done(an_event("done", "u1"))),
+    ]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def console(databases: Databases) -> AsyncIterator[str]:
+    """Its address."""
+    async with databases.one() as dsn:
+        await migrate.apply(dsn, "console", MIGRATIONS)
+        await _hear(dsn)
+        clock = ManualClock(START + TARGETS["acknowledge"] / 3)
+        with serving(build(_settings(dsn), clock)) as address:
+            yield address
+
+
+async def _hear(dsn: str) -> None:
+    database = db.Database(dsn, "console")
+    await database.open()
+    async with database.transaction() as connection:
+        for number, (type, source, body) in enumerate(the_day()):
+            subject = getattr(body, "customer_id", "")
+            event = Event(f"e-{number}", f"touchback/{source}", type, subject, START, body)
+            await handlers.handle(connection, [Item(event.source, event.id, event)], START)
+    await database.close()
+
+
+def _settings(dsn: str) -> Settings:
+    return Settings.model_validate(
+        {
+            "kafka_bootstrap_servers": "localhost:1",
+            "postgres_dsn": dsn,
+            "catalog": CATALOG,
+            "link_keys": KEY,
+            "api_token": "a-token",
+        }
+    )

@@ -55,6 +55,7 @@ NAMES: frozenset[str] = frozenset(
         "api_tokens",
         "api_token",
         "channel_secrets",
+        "source_secrets",
         "outbound_allow",
         "close_url",
         "console_url",

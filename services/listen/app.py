@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from services.listen import metrics
 from services.listen.handlers import SERVICE, Listener
+from services.listen.http import Door
 from services.listen.policy import Dialects, dialects
 from services.listen.settings import Settings
+from services.listen.signatures import unusable
 from shared.catalog.catalog import Catalog
 from shared.catalog.watch import CatalogHolder
 from shared.clock import Clock
+from shared.errors import InvalidSettings
 from shared.pii import Pii
 from shared.runtime import Runtime
 
@@ -40,12 +44,29 @@ class Current:
 
 
 def build(settings: Settings, clock: Clock) -> Runtime:
-    """Compose the service; connects to nothing yet."""
+    """Compose the service; connects to nothing yet. Raises when a webhook has no usable secret."""
     runtime = Runtime(SERVICE, settings, clock, MIGRATIONS)
     current = Current(runtime.catalog())
+    require_secrets(current(), settings.source_secrets)
     listener = Listener(current, Pii(settings.pii_keys), settings.pii_keys[0])
     runtime.source_topics = current().topics
     if runtime.source_topics:
         runtime.consume(runtime.source_topics, parse=listener.parse, handle=listener.handle)
+    posted = metrics.webhooks(runtime.registry, current().webhooks)
+    door = Door(runtime.database, clock, current, settings.source_secrets, posted)
+    runtime.routes(door.routes())
     runtime.tallies(metrics.counters(current().sources))
     return runtime
+
+
+def require_secrets(dialects: Dialects, secrets: Mapping[str, str]) -> None:
+    """Raise InvalidSettings when what a source posts could never be checked."""
+    for name, source in dialects.webhooks.items():
+        for secret in source.webhook.secrets if source.webhook else ():
+            wrong = "is absent"
+            if secret in secrets and source.webhook:
+                wrong = unusable(source.webhook, secrets[secret]) or ""
+            if wrong:
+                raise InvalidSettings(
+                    f"TOUCHBACK_SOURCE_SECRETS: secret {secret} {wrong}; source {name} needs it"
+                )

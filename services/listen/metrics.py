@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
-from shared.metrics import TallyMetric
+from prometheus_client import CollectorRegistry, Counter
+
+from services.listen.model import Reception
+from shared.metrics import PREFIX, TallyMetric
+
+
+def webhooks(registry: CollectorRegistry, sources: Iterable[str]) -> Counter:
+    """Return the counter of posted events.
+
+    It lives in memory: whoever guesses at signatures must not be able to write to the database.
+    """
+    counter = Counter(
+        PREFIX + "webhooks",
+        "Requests at /in/{source}, by what became of them.",
+        ("source", "outcome"),
+        registry=registry,
+    )
+    for source in sources:
+        for outcome in get_args(Reception):
+            counter.labels(source, outcome)
+    return counter
 
 
 def counters(sources: Iterable[str]) -> list[TallyMetric]:

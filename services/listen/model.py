@@ -12,6 +12,18 @@ from shared.contracts.signals import Answer, Profile, Signal
 SkipReason = Literal["tombstone", "deleted", "no_rows", "no_mapping"]
 """Why a record that can be read says nothing to Touchback."""
 
+Reception = Literal[
+    "accepted",
+    "repeated",
+    "unsigned",
+    "bad_signature",
+    "stale",
+    "replayed",
+    "too_large",
+    "no_secret",
+]
+"""What became of a posted event."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceEvent:

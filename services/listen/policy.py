@@ -27,6 +27,12 @@ class Dialects:
         """The name of every source, in a stable order."""
         return tuple(sorted(each.source for group in self.by_topic.values() for each in group))
 
+    @property
+    def webhooks(self) -> dict[str, Source]:
+        """The sources that post their events, by name."""
+        every = (each for group in self.by_topic.values() for each in group)
+        return {each.source: each for each in every if each.webhook is not None}
+
 
 def dialects(catalog: Catalog) -> Dialects:
     """Take from the catalog what concerns this service."""

@@ -8,7 +8,11 @@ from shared import settings
 
 
 class Settings(settings.Settings):
-    """Contact details are encrypted with the first of `pii_keys`."""
+    """Contact details are encrypted with the first of `pii_keys`.
+
+    `source_secrets` are what `secrets` of a webhook in the catalog name.
+    """
 
     http_port: int = Field(default=8081, ge=0, le=65535)
     pii_keys: settings.Keys
+    source_secrets: settings.Secrets = Field(default_factory=dict)

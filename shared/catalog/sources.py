@@ -20,6 +20,7 @@ from shared.catalog.fields import (
     Topic,
     ValueRule,
 )
+from shared.catalog.webhooks import Webhook
 
 Attributes = dict[str, ValueRule]
 
@@ -78,6 +79,7 @@ class Source(Entry):
     source: Name
     topic: Topic
     format: Format
+    webhook: Webhook | None = None
     signals: Annotated[tuple[SignalMapping, ...], FromYaml] = ()
     profiles: Annotated[tuple[ProfileMapping, ...], FromYaml] = ()
     responses: Annotated[tuple[ResponseMapping, ...], FromYaml] = ()

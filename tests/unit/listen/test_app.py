@@ -78,3 +78,25 @@ def test_a_broken_catalog_changes_nothing(catalog: Path) -> None:
     rewrite(catalog, "format: json", "format: xml")
     holder.reload()
     assert (current(), holder.reload_failed) == (before, True)
+
+
+def hooked(catalog: Path, secrets: str) -> dict[str, str]:
+    rewrite(catalog, "  format: json\n", f"  format: json\n  webhook: {{{secrets}}}\n")
+    return {**ENVIRONMENT, "TOUCHBACK_CATALOG": str(catalog)}
+
+
+def test_a_webhook_whose_secret_is_absent_stops_the_start(catalog: Path) -> None:
+    environment = hooked(catalog, "scheme: stripe, secrets: [olist-hook]")
+    with pytest.raises(
+        InvalidSettings,
+        match="TOUCHBACK_SOURCE_SECRETS: secret olist-hook is absent; source olist needs it",
+    ):
+        build(Settings.load(environment), ManualClock())
+
+
+def test_a_webhook_shows_as_zero_from_the_start(catalog: Path) -> None:
+    environment = hooked(catalog, "scheme: basic, secrets: [olist-hook]")
+    environment["TOUCHBACK_SOURCE_SECRETS"] = '{"olist-hook": "user:password"}'
+    runtime = build(Settings.load(environment), ManualClock())
+    zero = b'touchback_webhooks_total{outcome="replayed",source="olist"} 0.0'
+    assert zero in generate_latest(runtime.registry)

@@ -6,7 +6,6 @@ import asyncio
 import email
 import email.policy
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self, cast
@@ -21,15 +20,17 @@ OnMail = Callable[[str, EmailMessage], Awaitable[None]]
 OnHook = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
 class _Inbox:
-    on_mail: OnMail
+    """No dataclass with slots: aiosmtpd lists all members, which those of Python 3.11.2 refuse."""
+
+    def __init__(self, on_mail: OnMail) -> None:
+        self._on_mail = on_mail
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = cast("bytes", envelope.original_content)
         message = email.message_from_bytes(content, policy=email.policy.default)
         for recipient in envelope.rcpt_tos:
-            await self.on_mail(recipient, message)
+            await self._on_mail(recipient, message)
         return "250 OK"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def usage() -> str:
 
 
 def main() -> None:
-    """Replace this process by the command's own; exit code 2 when there is no such command."""
+    """Run the command's own program; exit code 2 when there is no such command."""
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("--help", "-h"):
         sys.stdout.write(usage() + "\n")
@@ -47,8 +47,10 @@ def main() -> None:
     command = COMMANDS.get(name)
     if command is None:
         sys.exit(_unknown(name))
-    arguments = [sys.executable, "-m", command.module, *command.words, *rest]
-    os.execv(sys.executable, arguments)
+    # Only the program asked for is loaded. Its help speaks of `touchback`, not of a module.
+    program = import_module(f"{command.module}.__main__").app
+    spoken = "touchback" if command.words else f"touchback {name}"
+    program([*command.words, *rest], prog_name=spoken)
 
 
 def _unknown(name: str) -> int:

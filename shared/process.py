@@ -33,7 +33,9 @@ def commands(
     service: str, settings_type: type[S], build: Build[S], environ: Mapping[str, str]
 ) -> typer.Typer:
     """Return the commands that every service has: `run` and `migrate`."""
-    app = typer.Typer(name=service, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        name=service, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+    )
 
     @app.command()
     def run() -> None:

@@ -20,6 +20,7 @@ from services.local.broker import EmbeddedBroker
 from services.local.child import claim_port
 from services.local.demo import Demo
 from services.local.house import House, prepare
+from services.local.post import Post
 from services.local.postgres import EmbeddedPostgres
 from services.local.screen import Screen
 from services.local.sinks import Sinks
@@ -33,6 +34,7 @@ CATALOG = Path(__file__).parents[2] / "deploy" / "catalog"
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"obj": os.environ},
 )
 app.command()(play.play)
@@ -58,10 +60,10 @@ class Running:
 async def _everything(data: Path, catalog: Path, screen: Screen) -> AsyncIterator[Running]:
     """Run broker, database and the six services; ends them in the opposite order."""
     ports, started = place.Ports(), monotonic()
+    for name, port in ports.all().items():
+        claim_port(name, port)
     known: Catalog = load(catalog)
     secrets = place.keep_secrets(data, known)
-    for name, port in ports.services.items():
-        claim_port(name, port)
     async with AsyncExitStack() as stack:
         screen.say("starting broker and PostgreSQL …", "dim")
         broker = EmbeddedBroker(data, ports.kafka)
@@ -113,12 +115,18 @@ def _addresses(screen: Screen, ports: place.Ports) -> None:
 
 @app.command()
 def up(data: Data = DATA, catalog: CatalogDir = CATALOG) -> None:
-    """Run all six services with an embedded broker and PostgreSQL, until Ctrl-C."""
+    """Run all six services with an embedded broker and PostgreSQL, until Ctrl-C.
+
+    Mails and the webhooks to 127.0.0.1:8090/hooks/TEAM are shown, not sent on.
+    """
 
     async def run(screen: Screen) -> None:
         async with _everything(data, catalog, screen) as running:
-            _addresses(screen, running.ports)
-            await _until_told(running.house.keep())
+            ports, post = running.ports, Post(screen)
+            secrets = dict(running.secrets.channels)
+            async with Sinks(ports.mail, ports.hooks, secrets, post.mail, post.hook):
+                _addresses(screen, ports)
+                await _until_told(running.house.keep())
 
     _run(run)
 

@@ -25,7 +25,8 @@ class PortTakenError(EmbeddedError):
 
     def __init__(self, what: str, port: int) -> None:
         super().__init__(
-            f"{what} cannot start: port {port} on {HOST} is taken; free it or choose another"
+            f"{what} cannot start: port {port} on {HOST} is taken;"
+            " stop what uses it, perhaps another `touchback`"
         )
 
 

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer
 
 from services.local import life
 from services.local.life import Customer, Happening
+from services.local.post import subject_of, survey_link
 from services.local.screen import Screen
 from shared import kafka, topics
 from shared.clock import Clock
@@ -37,7 +38,6 @@ WATCHED = (
     topics.RESPONSES,
     topics.CASES,
 )
-_LINK = re.compile(r"https?://\S+/s/[^\s?\"]+")
 _SCORES = re.compile(r'name="score"[^>]*value="(\d+)"')
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -127,15 +127,14 @@ class Demo:
 
     async def mail(self, recipient: str, message: EmailMessage) -> None:
         """Take a mail: a customer may answer it, a team has been told."""
-        text = str(message.get_body(("plain",)).get_content())  # type: ignore[union-attr]  # our mails have a plain part
-        customer = self._people.get(recipient.partition("@")[0])
-        if customer is None:
-            team = recipient.partition("@")[0]
-            self._screen.say(f"!  {team} has mail: {message['subject']}", "bold")
+        name, _, domain = recipient.partition("@")
+        if domain != life.DOMAIN:
+            self._screen.say(f"!  {name} has mail: {message['subject']}", "bold")
             return
-        link = _LINK.search(text)
-        if link and self._random.random() < ANSWERS:
-            task = asyncio.create_task(self._answer(customer, link.group()))
+        # A mail that an earlier day left over finds nobody at home.
+        customer, link = self._people.get(name), survey_link(message)
+        if customer and link and self._random.random() < ANSWERS:
+            task = asyncio.create_task(self._answer(customer, link))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
 
@@ -143,9 +142,7 @@ class Demo:
         """Take a team's webhook."""
         received = datetime.fromisoformat(body["received_at"])
         seconds = (self._clock.now() - received).total_seconds()
-        score = body["score"]
-        what = f"{score['metric'].upper()} {score['score']} about {body['touchpoint']}"
-        self._screen.delivered(team, "webhook", what, seconds)
+        self._screen.delivered(team, "webhook", subject_of(body), seconds)
 
     async def stop(self) -> None:
         """Let no customer go on answering."""

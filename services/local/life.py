@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 DAY = timedelta(hours=24)
+DOMAIN = "customers.example"
 FIRST_NAMES = ("Ada", "Liam", "王芳", "Zoë", "Jonas", "李雷", "Priya", "Amira", "Chen", "Noor")
 REGIONS = ("north", "south", "west")
 PRODUCTS = ("heat pump", "wallbox", "solar roof", "meter")
@@ -35,7 +36,7 @@ class Customer:
     @property
     def email(self) -> str:
         """Where the invitation goes: the address names the customer, so that the day can answer."""
-        return f"{self.id}@customers.example"
+        return f"{self.id}@{DOMAIN}"
 
 
 def customers(run: str, count: int, random: Random) -> list[Customer]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.catalog import Catalog
+from shared.errors import InvalidSettings
 
 SERVICES: Mapping[str, int] = {
     "listen": 8081,
@@ -39,6 +40,16 @@ class Ports:
     hooks: int = 8090
     services: Mapping[str, int] = field(default_factory=lambda: dict(SERVICES))
 
+    def all(self) -> dict[str, int]:
+        """Return every port by the name of what listens there."""
+        return {
+            **self.services,
+            "Kafka": self.kafka,
+            "PostgreSQL": self.postgres,
+            "mail": self.mail,
+            "webhooks": self.hooks,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -56,7 +67,10 @@ def _fresh() -> dict[str, str]:
 
 def keep_secrets(folder: Path, catalog: Catalog) -> Secrets:
     """Read the secrets of this folder, making those that are absent."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidSettings(f"--data {folder}: cannot be made: {error.strerror}") from error
     file = folder / "secrets.json"
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"channels": {}}
     kept = _fresh() | kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import IO, Annotated, Any, TypeAlias
 
 import typer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -227,6 +228,8 @@ def play(
     ] = "localhost:9092",
 ) -> None:
     """Put JSON lines onto a source topic. Bad lines are named and passed over (exit code 1)."""
+    # What the client says on its way is said again, in one line, when it gave up.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     report = Report(complain=lambda line: typer.echo(line, err=True))
     started = monotonic()
     # Kafka's security settings, where the caller has put the environment there.
@@ -246,6 +249,9 @@ def play(
         asyncio.run(_play(file, options, PlayerSettings.load(environ), report))
     except (InvalidCatalog, UnusableCatalog, InvalidSettings) as error:
         raise fail(error) from None
+    except KafkaConnectionError:
+        away = f"no Kafka answers at {bootstrap}; start one with `touchback up`, or name it"
+        raise fail(TouchbackError(f"{away} by --bootstrap")) from None
     except KafkaError as error:
         raise fail(TouchbackError(f"Kafka at {bootstrap} does not take it: {error}")) from None
     _say_result(report, monotonic() - started)

@@ -14,7 +14,10 @@ from shared.catalog.loader import check as check_folder
 
 FINDINGS, UNUSABLE = 1, 2
 
-app = typer.Typer(help="Work on the catalog: what is asked, when, and who owns the answers.")
+app = typer.Typer(
+    help="Work on the catalog: what is asked, when, and who owns the answers.",
+    add_completion=False,
+)
 
 
 @app.callback()

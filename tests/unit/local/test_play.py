@@ -174,5 +174,5 @@ def test_an_absent_kafka_is_one_line_and_exit_code_two(tmp_path: Path) -> None:
         str(tmp_path / "lines.jsonl"), "--topic", "t", "--bootstrap", "127.0.0.1:9"
     )
     assert code == 2
-    assert output.startswith("touchback: Kafka at 127.0.0.1:9 does not take it: ")
+    assert output.startswith("touchback: no Kafka answers at 127.0.0.1:9; start one with ")
     assert output.count("\n") == 1

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from services.ask import store
 from services.ask.app import build
@@ -16,6 +15,11 @@ from services.ask.settings import Settings
 from shared import db, process
 from shared.contracts.asks import Decision
 from shared.errors import TouchbackError
+
+
+class InvalidName(TouchbackError):
+    """A name that cannot be one."""
+
 
 app = process.commands("ask", Settings, build, os.environ)
 
@@ -29,6 +33,9 @@ def explain(
 ) -> None:
     """Say why a customer was asked or not, newest first."""
     try:
+        for name, text in (("--customer", customer), ("--signal", signal or "")):
+            if "\x00" in text:
+                raise InvalidName(f"{name} holds the character U+0000, which no name can hold")
         found = asyncio.run(_read(Settings.load(os.environ), customer, signal, limit))
     except TouchbackError as error:
         raise process.fail(error) from None
@@ -39,7 +46,7 @@ def explain(
     if not found:
         typer.echo("No decision about this customer: no signal of theirs matched a touchpoint.")
         return
-    Console().print(_table(found))
+    typer.echo("\n\n".join("\n".join(_told(each)) for each in found))
 
 
 async def _read(
@@ -52,20 +59,20 @@ async def _read(
         await connection.close(timeout=2.0)
 
 
-def _table(decisions: list[Decision]) -> Table:
-    table = Table("decided at", "touchpoint", "signal", "event", "decision", "compared")
-    for each in decisions:
-        stopped = [rule for rule in each.rules if rule.verdict == "stopped"]
-        compared = ", ".join(f"{k}={v}" for rule in stopped for k, v in rule.compared.items())
-        table.add_row(
-            each.decided_at.isoformat(timespec="seconds"),
-            each.touchpoint,
-            each.signal,
-            each.source_event_id,
-            each.silence or each.outcome,
-            compared,
-        )
-    return table
+def _told(decision: Decision) -> Iterator[str]:
+    """Yield what happened, then each rule in the order it ran, with what it compared."""
+    outcome = f"silent, {decision.silence}" if decision.silence else decision.outcome
+    yield (
+        f"{decision.decided_at:%Y-%m-%d %H:%M:%S%z} {decision.touchpoint}: {outcome}"
+        f" (signal {decision.signal}, event {decision.source}/{decision.source_event_id}"
+        f" of {decision.occurred_at:%Y-%m-%d %H:%M:%S%z}, catalog {decision.catalog_version},"
+        f" inclusion probability {decision.probability:g})"
+    )
+    if decision.next_possible_at:
+        yield f"  may be asked again from {decision.next_possible_at} on, as far as caps go"
+    for rule in decision.rules:
+        compared = ", ".join(f"{name}={value}" for name, value in rule.compared.items())
+        yield f"  {rule.verdict.replace('_', ' '):<8} {rule.rule:<15} {compared}".rstrip()
 
 
 if __name__ == "__main__":

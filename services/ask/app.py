@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from services.ask import metrics
 from services.ask.channels.mail import Composer
 from services.ask.channels.smtp import Mailer
-from services.ask.handlers import DECIDE, Desk, parse
+from services.ask.handlers import Desk, parse
 from services.ask.http import Api
-from services.ask.policy import not_decided
+from services.ask.record import DECIDE
+from services.ask.rhythms import Walker
 from services.ask.settings import Settings
 from services.ask.sweep import Desk as MailDesk
 from services.ask.sweep import Sender
 from shared import topics
-from shared.catalog.catalog import Catalog
 from shared.clock import Clock
 from shared.links import Links
 from shared.pii import Pii
 from shared.runtime import Runtime
 
-_log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -32,7 +30,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     links = Links(settings.link_keys)
     delays = metrics.decision_delay(runtime.registry)
     desk = Desk(lambda: holder.current, links, settings.public_url, delays)
-    heard = [topics.SIGNALS, topics.PROFILES, topics.RESPONSES]
+    heard = [topics.SIGNALS, topics.PROFILES, topics.RESPONSES, topics.CASES]
     runtime.consume(heard, parse=parse, handle=desk.hear)
     runtime.timers({DECIDE: desk.reconsider})
     mail = MailDesk(
@@ -45,14 +43,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         mail_from=settings.mail_from,
     )
     runtime.worker("sender", Sender(runtime.database, clock, runtime.wake, mail).run)
+    walker = Walker(runtime.database, clock, lambda: holder.current, desk)
+    runtime.worker("rhythms", walker.run)
     runtime.routes(Api(runtime.database, settings.api_tokens).routes())
     runtime.tallies(metrics.tallies(holder.current))
-    say_what_waits(holder.current)
     return runtime
-
-
-def say_what_waits(catalog: Catalog) -> None:
-    """Log each touchpoint that this release leaves alone: its silence must not be a riddle."""
-    for touchpoint, needs in not_decided(catalog):
-        extra = {"action": "touchpoint_not_decided", "touchpoint": touchpoint, "needs": needs}
-        _log.info("this release decides nothing for this touchpoint", extra=extra)

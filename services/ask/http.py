@@ -28,10 +28,10 @@ class Api:
     async def decisions(self, request: Request) -> Response:
         """Return the decisions about one customer, newest first."""
         web.require(request, self._tokens, "decisions:read")
-        customer = request.query_params.get("customer")
+        customer, signal = _name(request, "customer"), _name(request, "signal")
         if not customer:
             raise HTTPException(400, "the parameter customer is needed, as in ?customer=4711")
-        signal, limit = request.query_params.get("signal"), web.limit(request, MOST)
+        limit = web.limit(request, MOST)
         try:
             async with self._database.connection() as connection:
                 found = await store.decisions_of(connection, customer, signal, limit)
@@ -39,3 +39,10 @@ class Api:
             raise HTTPException(503, "the database is away, try again later") from error
         bodies = [each.model_dump(mode="json", exclude_none=True) for each in found]
         return JSONResponse({"decisions": bodies})
+
+
+def _name(request: Request, parameter: str) -> str | None:
+    value = request.query_params.get(parameter)
+    if value and "\x00" in value:
+        raise HTTPException(400, f"{parameter} holds the character U+0000, which no name can hold")
+    return value

@@ -20,6 +20,7 @@ FAILURES = (
     "not_eligible",
     "address_refused",
     "mail_refused",
+    "cancelled",
     "unknown",
 )
 """Why an ask did not reach its customer; `unknown` is one that may have."""
@@ -66,7 +67,7 @@ def decision_delay(registry: CollectorRegistry) -> Histogram:
     """Return the histogram of how late decisions are."""
     return Histogram(
         PREFIX + "event_decision_delay_seconds",
-        "From the moment a decision was due (the event's own time plus delay) to the decision.",
+        "From the moment a decision was due (event time, delay and hold window) to the decision.",
         ("source",),
         buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400),
         registry=registry,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NewType, TypeAlias
+from typing import Literal, NewType, TypeAlias
 
-from shared.contracts.asks import Invitation, RuleTrace, Silence
+from pydantic import JsonValue
+
+from shared.contracts.asks import Invitation, Silence
 from shared.contracts.base import Attribution
 from shared.contracts.envelope import stable_id
 from shared.contracts.signals import Signal
@@ -15,6 +17,14 @@ from shared.contracts.signals import Signal
 DecisionId = NewType("DecisionId", str)
 Pair = tuple[str, str]
 """(touchpoint, correlation) of an ask."""
+
+EventKey = tuple[str, str]
+"""(source, id within it) of a signal."""
+
+RESPONSE = "response"
+CASE_RESOLVED = "touchback.case.resolved"
+CASE_REOPENED = "touchback.case.reopened"
+"""What is heard besides the signals of sources, under names like theirs."""
 
 OptOuts = frozenset[str | None]
 """The touchpoints that a customer does not want to be asked about; None is all of them."""
@@ -40,12 +50,15 @@ class History:
     """What a customer was asked before; failed asks never reached anyone and are not in it.
 
     `last_contact` is the last accepted send, or one that may have been accepted. `pending` says
-    that an ask is on its way, whose time is not known yet.
+    that an ask is on its way, whose time is not known yet. Neither knows of recovery questions.
+    `sent` and `answered` are the last accepted send and the last answer by touchpoint.
     """
 
     last_contact: datetime | None = None
     pending: bool = False
     asked: frozenset[Pair] = frozenset()
+    sent: Mapping[str, datetime] = field(default_factory=dict)
+    answered: Mapping[str, datetime] = field(default_factory=dict)
 
     def after_ask(self, touchpoint: str, correlation: str | None) -> History:
         """Return the history once one more ask is on its way."""
@@ -55,12 +68,17 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A signal that matched a touchpoint, with everything that was frozen at event time."""
+    """A signal that matched a touchpoint, with everything that was frozen at event time.
+
+    `due_at` is when it may be judged at the earliest. `evidence` is what the trigger found.
+    """
 
     decision_id: DecisionId
     touchpoint: str
     signal: Signal
     attribution: Attribution
+    due_at: datetime
+    evidence: Mapping[str, JsonValue] = field(default_factory=dict)
     traceparent: str | None = None
 
     @property
@@ -70,13 +88,48 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A signal that was heard before. `counts_for` are the touchpoints that count it; only then
+    is the signal itself kept."""
+
+    name: str
+    at: datetime
+    correlation: str | None
+    key: EventKey
+    counts_for: frozenset[str] = frozenset()
+    signal: Signal | None = None
+    traceparent: str | None = None
+
+
+@dataclass(slots=True)
+class Person:
+    """All that is known of one customer, as a store gives it and as deciding brings it forward."""
+
+    customer_id: str
+    contact: Contact = field(default_factory=Contact)
+    opt_outs: OptOuts = frozenset()
+    history: History = field(default_factory=History)
+    open_cases: frozenset[str] = frozenset()
+    seen: list[Seen] = field(default_factory=list)
+    waiting: dict[DecisionId, Candidate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a decision looks at, besides policy and time."""
+    """All that a decision looks at, besides policy and time.
+
+    `cancelled_by` is the first signal that takes the reason to ask away, `came` the first of those
+    whose absence is meant, `rival` another ask of the same hold window that goes before this one.
+    """
 
     candidate: Candidate
     contact: Contact
     history: History
     opt_outs: OptOuts = frozenset()
+    open_cases: frozenset[str] = frozenset()
+    cancelled_by: Seen | None = None
+    came: Seen | None = None
+    rival: Candidate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +137,22 @@ class Ask:
     """Ask now, over this channel."""
 
     channel: str
-    rules: tuple[RuleTrace, ...]
-    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Open a case, or tell somebody, without asking; `channel` is set where a customer is told."""
+
+    what: Literal["case", "notify"]
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Never ask about this moment, for this reason."""
+    """Never ask about this moment, for this reason; `problem` is what broke a rule."""
 
     reason: Silence
-    rules: tuple[RuleTrace, ...]
-    probability: float = 1.0
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +162,7 @@ class Later:
     due_at: datetime
 
 
-Decision: TypeAlias = Ask | Silent | Later
+Decision: TypeAlias = Ask | Act | Silent | Later
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,31 +182,6 @@ class Sending:
     useful_until: datetime
     answer_within: timedelta
     traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the database knew about a batch of customers, and what was decided since."""
-
-    contacts: Mapping[str, Contact]
-    histories: dict[str, History] = field(default_factory=dict)
-    opt_outs: Mapping[str, OptOuts] = field(default_factory=dict)
-
-    def facts(self, candidate: Candidate) -> Facts:
-        """Return the facts about a candidate as they are at this point of the batch."""
-        customer = candidate.signal.customer_id
-        return Facts(
-            candidate,
-            self.contacts.get(customer, Contact()),
-            self.histories.get(customer, History()),
-            self.opt_outs.get(customer, frozenset()),
-        )
-
-    def remember_ask(self, candidate: Candidate) -> None:
-        """Let the rest of the batch see an ask that was just decided."""
-        customer, touchpoint = candidate.signal.customer_id, candidate.touchpoint
-        history = self.histories.get(customer, History())
-        self.histories[customer] = history.after_ask(touchpoint, candidate.signal.correlation)
 
 
 def stopped_by(opt_outs: OptOuts, touchpoint: str) -> str | None:

@@ -19,40 +19,11 @@ on conflict do nothing
 -- name: opt_outs
 select customer_id, touchpoint from opt_outs where customer_id = any($1::text[])
 
--- name: add_customers
-insert into customers (customer_id) select unnest($1::text[]) on conflict do nothing
-
--- name: lock_customers
--- In one order everywhere, so that two batches never wait for each other.
-select from customers where customer_id = any($1::text[]) order by customer_id for update
-
 -- name: known_decisions
 -- Those of these decisions that were taken already, or that wait for their time.
 select decision_id from decisions where decision_id = any($1::uuid[])
 union all
 select decision_id from candidates where decision_id = any($1::uuid[])
-
--- name: histories
-select customer_id,
-       max(coalesce(sent_at, sending_at)) filter (where state in ('sent', 'unknown')) as last_contact,
-       bool_or(state in ('planned', 'sending')) as pending
-from invitations where customer_id = any($1::text[]) and state <> 'failed'
-group by customer_id
-
--- name: asked
-select customer_id, touchpoint, correlation from invitations
-where customer_id = any($1::text[]) and correlation = any($2::text[]) and state <> 'failed'
-
--- name: add_candidates
-insert into candidates (decision_id, touchpoint, customer_id, signal, attribution, traceparent)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[])
-
--- name: candidates
-select decision_id, touchpoint, signal, attribution, traceparent
-from candidates where decision_id = any($1::uuid[])
-
--- name: drop_candidates
-delete from candidates where decision_id = any($1::uuid[])
 
 -- name: add_decisions
 insert into decisions (decision_id, source, source_event_id, signal, touchpoint, customer_id,
@@ -67,9 +38,22 @@ order by decided_at desc, decision_id limit $3
 
 -- name: add_invitations
 insert into invitations (invitation_id, decision_id, customer_id, touchpoint, correlation, channel,
-                         next_at, useful_until, answer_within, body, traceparent)
+                         next_at, useful_until, answer_within, body, traceparent, exempt)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::timestamptz[], $8::timestamptz[], $9::interval[], $10::jsonb[], $11::text[])
+                     $7::timestamptz[], $8::timestamptz[], $9::interval[], $10::jsonb[], $11::text[],
+                     $12::boolean[])
+
+-- name: withdraw
+-- Only what nobody has begun to send: it never reached anyone.
+update invitations set state = 'failed', body = body || '{"failure": "cancelled"}'
+where state = 'planned' and exists (
+    select from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+        as wish (customer_id, touchpoint, correlation, at)
+    where wish.customer_id = invitations.customer_id and wish.touchpoint = invitations.touchpoint
+      and wish.correlation = invitations.body ->> 'correlation'
+      and wish.at >= (invitations.body ->> 'occurred_at')::timestamptz
+)
+returning body
 
 -- name: claim_invitation
 -- From here on, until the outcome is written or the lease ends, nobody knows whether it was sent.

@@ -1,4 +1,4 @@
-"""What `ask` keeps: contact cards, waiting moments, decisions, and invitations on their way."""
+"""What `ask` keeps: contact cards, decisions, and invitations on their way."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from itertools import groupby
 from pathlib import Path
 
 from services.ask.model import (
     CONTACT_FIELDS,
-    Candidate,
     Contact,
     DecisionId,
-    History,
     OptOuts,
     Sending,
 )
 from shared import db, sql
 from shared.contracts.asks import Decision, Invitation
-from shared.contracts.base import Attribution
 from shared.contracts.responses import OptOut
-from shared.contracts.signals import Profile, Signal
+from shared.contracts.signals import Profile
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 
@@ -35,6 +31,7 @@ class Planned:
     useful_until: datetime
     answer_within: timedelta
     traceparent: str | None
+    exempt: bool = False
 
 
 async def save_profiles(connection: db.Connection, profiles: Iterable[Profile]) -> None:
@@ -77,67 +74,10 @@ async def opt_outs(connection: db.Connection, customers: Sequence[str]) -> dict[
     return {customer: frozenset(touchpoints) for customer, touchpoints in found.items()}
 
 
-async def lock_customers(connection: db.Connection, customers: Iterable[str]) -> None:
-    """Make decisions about these customers wait for each other until this transaction ends."""
-    unique = sorted(set(customers))
-    await connection.execute(QUERIES["add_customers"], unique)
-    await connection.execute(QUERIES["lock_customers"], unique)
-
-
 async def known_decisions(connection: db.Connection, ids: Sequence[DecisionId]) -> set[DecisionId]:
     """Return those that were taken already, or that wait for their time."""
     rows = await connection.fetch(QUERIES["known_decisions"], ids)
     return {DecisionId(str(row["decision_id"])) for row in rows}
-
-
-async def histories(
-    connection: db.Connection, candidates: Sequence[Candidate]
-) -> dict[str, History]:
-    """Return what the customers of these candidates were asked before."""
-    customers = sorted({each.signal.customer_id for each in candidates})
-    correlations = sorted({each.signal.correlation or "" for each in candidates})
-    asked = await connection.fetch(QUERIES["asked"], customers, correlations)
-    pairs = {
-        customer: frozenset((row["touchpoint"], row["correlation"]) for row in rows)
-        for customer, rows in groupby(
-            sorted(asked, key=lambda row: str(row["customer_id"])), lambda row: row["customer_id"]
-        )
-    }
-    return {
-        row["customer_id"]: History(
-            row["last_contact"], row["pending"], pairs.get(row["customer_id"], frozenset())
-        )
-        for row in await connection.fetch(QUERIES["histories"], customers)
-    }
-
-
-async def add_candidates(connection: db.Connection, candidates: Sequence[Candidate]) -> None:
-    """Keep moments until their time comes."""
-    rows = [
-        (
-            each.decision_id,
-            each.touchpoint,
-            each.signal.customer_id,
-            each.signal.model_dump(mode="json"),
-            each.attribution.model_dump(mode="json"),
-            each.traceparent,
-        )
-        for each in candidates
-    ]
-    if rows:
-        await connection.execute(QUERIES["add_candidates"], *_columns(rows))
-
-
-async def candidates(connection: db.Connection, ids: Sequence[str]) -> list[Candidate]:
-    """Return the waiting moments, earliest event first."""
-    rows = await connection.fetch(QUERIES["candidates"], ids)
-    found = [_candidate(row) for row in rows]
-    return sorted(found, key=lambda each: (each.signal.occurred_at, each.decision_id))
-
-
-async def drop_candidates(connection: db.Connection, ids: Sequence[str]) -> None:
-    """Forget waiting moments."""
-    await connection.execute(QUERIES["drop_candidates"], ids)
 
 
 async def add_decisions(connection: db.Connection, decisions: Sequence[Decision]) -> None:
@@ -193,6 +133,17 @@ async def claim_invitation(
     )
 
 
+async def withdraw(
+    connection: db.Connection, wanted: Sequence[tuple[str, str, str, datetime]]
+) -> list[Invitation]:
+    """Take back asks that nobody has begun to send: by customer, touchpoint, correlation, and the
+    time of what took their reason away."""
+    if not wanted:
+        return []
+    rows = await connection.fetch(QUERIES["withdraw"], *_columns(wanted))
+    return [Invitation.model_validate(row["body"]) for row in rows]
+
+
 async def mark_sent(
     connection: db.Connection, sending: Sending, invitation: Invitation, now: datetime
 ) -> bool:
@@ -234,16 +185,6 @@ async def _marked(connection: db.Connection, query: str, sending: Sending, *valu
     return await connection.fetchval(QUERIES[query], *key, *values) is not None
 
 
-def _candidate(row: db.Row) -> Candidate:
-    return Candidate(
-        decision_id=DecisionId(str(row["decision_id"])),
-        touchpoint=row["touchpoint"],
-        signal=Signal.model_validate(row["signal"]),
-        attribution=Attribution.model_validate(row["attribution"]),
-        traceparent=row["traceparent"],
-    )
-
-
 def _planned_row(planned: Planned) -> tuple[object, ...]:
     invitation = planned.invitation
     return (
@@ -251,13 +192,15 @@ def _planned_row(planned: Planned) -> tuple[object, ...]:
         invitation.decision_id,
         invitation.customer_id,
         invitation.touchpoint,
-        invitation.correlation,
+        # A case may be resolved, and asked about, more than once.
+        None if planned.exempt else invitation.correlation,
         invitation.channel,
         invitation.at,
         planned.useful_until,
         planned.answer_within,
         invitation.model_dump(mode="json"),
         planned.traceparent,
+        planned.exempt,
     )
 
 

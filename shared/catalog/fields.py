@@ -80,9 +80,11 @@ def duration(value: object) -> timedelta:
 
 
 def time_of_day(value: object) -> time:
-    """Read `09:00`."""
+    """Read `09:00`; `24:00` is the last instant of a day."""
     if isinstance(value, time):
         return value
+    if value == "24:00":
+        return time.max
     match = _TIME_OF_DAY.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is not a time of day, write 09:00 or 20:30")

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.catalog.fields import Colour, Entry, Span, Text, TimeOfDay, TimeZone, Url
+from shared.catalog.fields import Colour, Duration, Entry, Span, Text, TimeOfDay, TimeZone, Url
 
 
 class Caps(Entry):
@@ -25,7 +25,7 @@ class Caps(Entry):
 
 
 class SendWindow(Entry):
-    """When customers may be written to, in their own local time; end exclusive."""
+    """When customers may be written to, in their own local time; end exclusive, at most 24:00."""
 
     start: TimeOfDay = time(9)
     end: TimeOfDay = time(20)
@@ -59,12 +59,13 @@ class Brand(Entry):
 class Policy(Entry):
     """What holds for all touchpoints; everything has a careful default.
 
+    `hold_window` is how long an ask waits for others that may go before it; 0 is not at all.
     `holdout` is the share of customers never asked; `salt` keeps sampling stable under replay.
     """
 
     caps: Caps = Caps()
     send_window: SendWindow = SendWindow()
-    hold_window: Span = timedelta(minutes=15)
+    hold_window: Duration = timedelta(minutes=15)
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     salt: Text = "touchback"
     time_zone: TimeZone = "UTC"

@@ -46,12 +46,14 @@ class CountTrigger(Entry):
 class AbsenceTrigger(Entry):
     """None of the awaited signals came within a span after another one.
 
-    `response` among the awaited ones stands for any answer of the customer.
+    `response` among the awaited ones stands for any answer of the customer. The others must carry
+    the same correlation, or with `by: customer` merely be about the same customer.
     """
 
     absence: Annotated[tuple[SignalName, ...], FromYaml, Field(min_length=1)]
     after: SignalName
     within: Span
+    by: Literal["customer", "correlation"] = "correlation"
     when: SignalCondition | None = None
 
 
@@ -62,8 +64,24 @@ class RhythmTrigger(Entry):
     segment: ProfileCondition | None = None
 
 
+class RecoveryTrigger(Entry):
+    """A case was resolved: does the customer agree? Exempt from caps, and asked per resolution.
+
+    `when` sees the case as a signal: attributes `touchpoint`, `team`, `priority`, `root_cause`,
+    `case_id` and `version`, and what the first moment carried.
+    """
+
+    case: Literal["resolved"]
+    when: SignalCondition | None = None
+
+
 def _kind(trigger: Any) -> str:
-    kinds = {"count": "CountTrigger", "absence": "AbsenceTrigger", "every": "RhythmTrigger"}
+    kinds = {
+        "count": "CountTrigger",
+        "absence": "AbsenceTrigger",
+        "every": "RhythmTrigger",
+        "case": "RecoveryTrigger",
+    }
     if not isinstance(trigger, dict):
         return type(trigger).__name__ if isinstance(trigger, Entry) else "EventTrigger"
     return next((name for field, name in kinds.items() if field in trigger), "EventTrigger")
@@ -73,7 +91,8 @@ Trigger = Annotated[
     Annotated[EventTrigger, Tag("EventTrigger")]
     | Annotated[CountTrigger, Tag("CountTrigger")]
     | Annotated[AbsenceTrigger, Tag("AbsenceTrigger")]
-    | Annotated[RhythmTrigger, Tag("RhythmTrigger")],
+    | Annotated[RhythmTrigger, Tag("RhythmTrigger")]
+    | Annotated[RecoveryTrigger, Tag("RecoveryTrigger")],
     Discriminator(_kind),
 ]
 
@@ -84,12 +103,23 @@ class Reminder(Entry):
     after: Span
 
 
+class Notice(Entry):
+    """What a customer or a team is told ahead of a complaint."""
+
+    to: Literal["customer", "team"] = "team"
+    subject: Texts
+    text: Texts
+
+
 def _answer_within(fields: dict[str, Any]) -> timedelta:
     return timedelta(days=30 if isinstance(fields.get("on"), RhythmTrigger) else 14)
 
 
 class Touchpoint(Entry):
-    """A moment, and what to do about it. `stage` is None where it concerns all stages."""
+    """A moment, and what to do about it. `stage` is None where it concerns all stages.
+
+    `cap` is the least time between two asks of one customer about this touchpoint.
+    """
 
     touchpoint: Name
     stage: Stage | None = None
@@ -103,6 +133,8 @@ class Touchpoint(Entry):
     ] = ("email",)
     sample: Annotated[float, Field(ge=0, le=1)] = 1.0
     priority: Annotated[int, Field(ge=0, le=100)] = 50
+    cap: Span | None = None
+    notice: Notice | None = None
     useful_for: Span = timedelta(hours=72)
     answer_within: Span = Field(default_factory=_answer_within)
     reminder: Reminder | None = None
@@ -120,6 +152,7 @@ class Touchpoint(Entry):
             raise ValueError("asks without a survey: add `survey: NAME`, or `act: case`")
         if self.act != "ask" and self.survey is not None:
             raise ValueError(f"`act: {self.act}` sends no survey: remove `survey` or `act`")
+        self._says_something()
         if self.delay >= self.useful_for:
             raise ValueError(
                 "`delay` is as long as `useful_for`, so every ask would be stale: "
@@ -131,6 +164,15 @@ class Touchpoint(Entry):
                 "shorten `reminder.after` or lengthen `answer_within`"
             )
         return self
+
+    def _says_something(self) -> None:
+        if self.act == "notify" and self.notice is None:
+            raise ValueError(
+                "notifies without words: add `notice: {to: team, subject: …, text: …}`, "
+                "or `act: case`"
+            )
+        if self.act != "notify" and self.notice is not None:
+            raise ValueError(f"`act: {self.act}` sends no notice: remove `notice` or `act: notify`")
 
 
 class BandTexts(Entry):

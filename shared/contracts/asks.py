@@ -43,7 +43,10 @@ class Decision(Message):
     """What became of one signal at one touchpoint; there is exactly one, also after replays.
 
     `silence` is set when and only when the outcome is `silent`. `probability` is the chance with
-    which sampling let this touchpoint through, 0 to 1.
+    which sampling let this touchpoint through, 0 to 1. `next_possible_at` is the earliest moment at
+    which the caps would let this customer be asked at this touchpoint, where caps were the reason.
+    `attributes` are those of the signal; `notify` says who is told when the outcome is `notify`, in
+    the words of the touchpoint's `notice`.
     """
 
     decision_id: str
@@ -62,6 +65,9 @@ class Decision(Message):
     attribution: Attribution = Attribution()
     correlation: str | None = None
     invitation_id: str | None = None
+    next_possible_at: Moment | None = None
+    attributes: dict[str, JsonValue] = Field(default_factory=dict)
+    notify: Literal["customer", "team"] | None = None
 
 
 class Invitation(Message):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from shared import db, migrate
 from tests.integration.ask.test_deciding import hear
 from tests.support.catalogs import catalog_files, write_catalog
 from tests.support.clock import START, ManualClock
-from tests.unit.ask.moments import FILES, a_profile, a_signal
+from tests.unit.ask.moments import FILES, a_profile, a_signal, hours
 
 
 @pytest.fixture
@@ -53,8 +53,35 @@ def explained(environment: Mapping[str, str], *arguments: str) -> tuple[int, str
 def test_explain_says_what_stopped_an_ask(environment: dict[str, str]) -> None:
     code, said = explained(environment, "--customer", "c1")
     assert code == 0
-    for word in ("cap_person", "interval_seconds=86400", "e1", "e2"):
+    for word in ("outranked", "goes_first=delivered", "e1", "e2", "not run", "catalog "):
         assert word in said
+
+
+@pytest.mark.usefixtures("asked")
+async def test_explain_says_when_a_capped_customer_may_be_asked_next(
+    database: str, environment: dict[str, str]
+) -> None:
+    pool = db.Database(database, "ask")
+    await pool.open()
+    async with pool.connection() as connection:
+        await connection.execute("update invitations set state = 'sent', sent_at = $1", START)
+    await hear(pool, a_signal("e3"), now=START + hours(25))
+    await pool.close()
+    said = await asyncio.to_thread(explained, environment, "--customer", "c1")
+    lines = said[1].partition("\n\n")[0].splitlines()
+    assert "delivered: silent, cap_person" in lines[0]
+    assert "may be asked again from 2026-04-01 12:00:00+00:00 on" in said[1]
+    verdicts = {line.split()[1]: line.split()[0] for line in lines if line.startswith("  ")}
+    assert verdicts["cap_floor"] == "passed"
+    assert verdicts["cap_person"] == "stopped"
+    assert verdicts["send_window"] == "not"
+
+
+@pytest.mark.parametrize("option", ["--customer", "--signal"])
+def test_explain_refuses_what_no_name_can_hold(environment: dict[str, str], option: str) -> None:
+    code, said = explained(environment, "--customer", "c1", option, "a\x00b")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "U+0000" in said
 
 
 @pytest.mark.usefixtures("asked")
@@ -94,20 +121,9 @@ async def test_the_metrics_show_what_was_decided_and_zeros_for_the_rest(
     lines = set(text.splitlines())
     for line in (
         'touchback_decisions_total{decision="ask",touchpoint="delivered"} 1.0',
-        'touchback_silences_total{reason="cap_person",touchpoint="delivered"} 1.0',
+        'touchback_silences_total{reason="outranked",touchpoint="delivered"} 1.0',
         'touchback_silences_total{reason="stale_event",touchpoint="late"} 0.0',
         'touchback_invitation_failures_total{channel="email",reason="unknown"} 0.0',
         "touchback_catalog_reload_failed 0.0",
     ):
         assert line in lines
-
-
-def test_the_start_names_the_touchpoints_it_leaves_alone(
-    environment: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO):
-        build(Settings.load(environment), ManualClock(START))
-    about = [vars(line) for line in caplog.records]
-    wanted = [each for each in about if each.get("action") == "touchpoint_not_decided"]
-    left = {each["touchpoint"]: each["needs"] for each in wanted}
-    assert left == {"lost": "act: case", "often-lost": "CountTrigger"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.ask.decide import attribution
-from services.ask.model import Candidate, Contact, Facts, History, OptOuts, decision_id
+from services.ask.decide.triggers import candidate
+from services.ask.model import Contact, Facts, History, OptOuts
 from services.ask.policy import Plan, book
 from shared.catalog.catalog import Catalog
 from shared.catalog.loader import load_files
@@ -47,7 +47,17 @@ TOUCHPOINTS = """\
   on: {count: order.lost, at_least: 2, within: 7d}
   survey: delivery
 """
-FILES: Mapping[str, str] = {"sources.yaml": SOURCES, "touchpoints.yaml": TOUCHPOINTS}
+POLICY = """\
+hold_window: 0
+send_window: {start: "00:00", end: "24:00"}
+"""
+"""Nothing waits but for its delay, so that a test need not either."""
+
+FILES: Mapping[str, str] = {
+    "sources.yaml": SOURCES,
+    "touchpoints.yaml": TOUCHPOINTS,
+    "policy.yaml": POLICY,
+}
 
 
 def a_catalog(replaced: Mapping[str, str] | None = None) -> Catalog:
@@ -114,12 +124,13 @@ def facts(
     contact: Contact | None = None,
     history: History | None = None,
     opt_outs: OptOuts = frozenset(),
+    **more: object,
 ) -> Facts:
     """A moment of a customer who can be asked, unless told otherwise."""
-    signal, plan = signal or a_signal(), plan or a_plan()
-    key = decision_id(signal, plan.touchpoint)
-    candidate = Candidate(key, plan.touchpoint, signal, attribution(signal, plan))
-    return Facts(candidate, contact or Contact(email="token"), history or History(), opt_outs)
+    plan = plan or a_plan()
+    moment = candidate(plan, signal or a_signal())
+    card, past = contact or Contact(email="token"), history or History()
+    return Facts(moment, card, past, opt_outs, **more)  # type: ignore[arg-type]  # tests pass facts by name
 
 
 def hours(count: float) -> timedelta:

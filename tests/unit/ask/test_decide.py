@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.ask.decide import GATES, attribution, broken, chance, decide, gone, match
+from services.ask.decide.gates import chance, decide, explain, gates, gone, next_possible_at
+from services.ask.decide.triggers import attribution, match
 from services.ask.model import Ask, Broken, Contact, Facts, History, Later, OptOuts, Silent
-from shared.contracts.asks import Silence
+from services.ask.policy import Plan
+from shared.contracts.asks import RuleTrace, Silence
 from shared.contracts.base import Attribution
 from tests.support.clock import START
 from tests.unit.ask.moments import a_plan, a_signal, facts, hours
@@ -30,11 +31,22 @@ def reason(given_facts: Facts, now: datetime = START, plan: object = PLAN) -> st
     return decision.reason if isinstance(decision, Silent) else type(decision).__name__
 
 
+def rules(given_facts: Facts, plan: Plan = PLAN, now: datetime = START) -> tuple[RuleTrace, ...]:
+    """The rules as a decision tells them."""
+    return explain(given_facts, plan, decide(given_facts, plan, now), now)
+
+
+def stopped(traces: tuple[RuleTrace, ...]) -> list[RuleTrace]:
+    """Those that stopped it."""
+    return [trace for trace in traces if trace.verdict == "stopped"]
+
+
 def test_a_customer_who_was_never_asked_is_asked() -> None:
     decision = decide(facts(), PLAN, START)
     assert isinstance(decision, Ask)
     assert decision.channel == "email"
-    assert [trace.verdict for trace in decision.rules] == ["passed"] * len(GATES)
+    traces = rules(facts())
+    assert [trace.verdict for trace in traces] == ["passed"] * (1 + len(gates(PLAN)))
 
 
 @pytest.mark.parametrize(
@@ -75,11 +87,11 @@ def test_the_cap_counts_from_the_last_contact(since: timedelta, outcome: str) ->
     ],
 )
 def test_the_trace_says_which_clock_stopped_it(since: timedelta, stopped_by: str) -> None:
-    decision = decide(facts(history=History(last_contact=START - since)), PLAN, START)
-    assert isinstance(decision, Silent)
-    stopped = [trace for trace in decision.rules if trace.verdict == "stopped"]
-    assert [trace.rule for trace in stopped] == [stopped_by]
-    assert stopped[0].compared["last_contact"] == (START - since).isoformat()
+    known = facts(history=History(last_contact=START - since))
+    (trace,) = stopped(rules(known))
+    assert trace.rule == stopped_by
+    assert trace.compared["last"] == (START - since).isoformat()
+    assert next_possible_at(known, PLAN) == START - since + PLAN.person
 
 
 def test_an_ask_on_its_way_counts_however_long_ago_it_was_planned() -> None:
@@ -119,10 +131,8 @@ def test_who_opted_out_is_not_asked(opt_outs: set[str | None], outcome: str) -> 
 
 def test_the_trace_says_what_was_opted_out_of() -> None:
     refused = Contact(email="token", consent="refused")
-    decision = decide(facts(contact=refused, opt_outs=frozenset({None})), PLAN, START)
-    assert isinstance(decision, Silent)
-    (stopped,) = (trace for trace in decision.rules if trace.verdict == "stopped")
-    assert (stopped.rule, stopped.compared) == ("opted_out", {"opted_out_of": "everything"})
+    (trace,) = stopped(rules(facts(contact=refused, opt_outs=frozenset({None}))))
+    assert (trace.rule, trace.compared) == ("opted_out", {"opted_out_of": "everything"})
 
 
 def test_a_channel_that_cannot_be_sent_over_is_no_address() -> None:
@@ -154,9 +164,6 @@ def test_one_thing_is_asked_about_once(
     ],
 )
 def test_sampling_lets_its_share_through(sample: float, outcome: str) -> None:
-    decision = decide(facts(), replace(PLAN, sample=sample), START)
-    assert not isinstance(decision, Later)
-    assert decision.probability == sample
     assert reason(facts(), START, replace(PLAN, sample=sample)) == outcome
 
 
@@ -175,11 +182,13 @@ def test_draws_are_even_and_depend_on_all_three_parts() -> None:
 
 
 def test_gates_after_the_one_that_stopped_are_named_as_not_run() -> None:
-    decision = decide(facts(contact=Contact()), PLAN, START)
-    assert isinstance(decision, Silent)
-    verdicts = [trace.verdict for trace in decision.rules]
-    assert verdicts == ["passed"] * 4 + ["stopped"] + ["not_run"] * 3
-    assert [trace.rule for trace in decision.rules] == list(GATES)
+    traces = rules(facts(contact=Contact()))
+    names = ["trigger", *(gate.name for gate in gates(PLAN))]
+    at = names.index("address")
+    assert [trace.rule for trace in traces] == names
+    assert {trace.verdict for trace in traces[:at]} == {"passed"}
+    assert traces[at].verdict == "stopped"
+    assert {trace.verdict for trace in traces[at + 1 :]} == {"not_run"}
 
 
 @pytest.mark.parametrize(
@@ -206,10 +215,13 @@ def test_inputs_too_large_for_a_rule_break_it_but_not_touchpoints_without_one() 
     ]
 
 
-def test_a_broken_rule_and_a_vanished_touchpoint_have_their_reasons() -> None:
-    assert broken(Broken("no such key: days")).reason == "rule_error"
-    assert broken(Broken("no such key: days")).rules[0].compared == {"problem": "no such key: days"}
-    assert gone("delivered").reason == "not_eligible"
+def test_a_broken_rule_and_a_vanished_touchpoint_have_their_traces() -> None:
+    decision = Silent("rule_error", "no such key: days")
+    first, *others = explain(facts(), PLAN, decision, START)
+    assert (first.rule, first.verdict) == ("trigger", "stopped")
+    assert first.compared == {"problem": "no such key: days"}
+    assert {trace.verdict for trace in others} == {"not_run"}
+    assert gone("delivered")[0].compared == {"name": "delivered"}
 
 
 def test_attribution_comes_from_the_event_and_else_from_the_touchpoint() -> None:
@@ -259,9 +271,8 @@ def test_whatever_the_facts_there_is_one_outcome_and_its_trace_agrees(
     if isinstance(decision, Later):
         assert decision.due_at > now
         return
-    stopped = [trace for trace in decision.rules if trace.verdict == "stopped"]
-    assert [trace.rule for trace in decision.rules] == list(GATES)
-    assert len(stopped) == (1 if isinstance(decision, Silent) else 0)
+    traces = explain(known, plan, decision, now)
+    assert len(stopped(traces)) == (1 if isinstance(decision, Silent) else 0)
     if isinstance(decision, Silent):
         assert decision.reason in get_args(Silence)
     else:
@@ -269,46 +280,4 @@ def test_whatever_the_facts_there_is_one_outcome_and_its_trace_agrees(
         assert contact.consent != "refused"
         assert not history.pending
         assert opt_outs <= {"returned"}
-        assert now - occurred_at <= plan.useful_for
-
-
-class OneCustomer(RuleBasedStateMachine):
-    """Moments, sends, failures and the passage of time in any order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = START
-        self.pending = False
-        self.sends: list[datetime] = []
-        self.events = 0
-
-    @rule(hours_later=st.floats(0.01, 40), floor_only=st.booleans())
-    def something_happens(self, hours_later: float, floor_only: bool) -> None:
-        self.now += hours(hours_later)
-        self.events += 1
-        plan = replace(PLAN, person=PLAN.floor) if floor_only else PLAN
-        last = self.sends[-1] if self.sends else None
-        moment = facts(
-            a_signal(f"e{self.events}", at=self.now), history=History(last, self.pending)
-        )
-        self.pending |= isinstance(decide(moment, plan, self.now), Ask)
-
-    @rule(hours_later=st.floats(0, 60))
-    def the_mail_goes_out(self, hours_later: float) -> None:
-        self.now += hours(hours_later)
-        if self.pending:
-            self.sends.append(self.now)
-        self.pending = False
-
-    @rule()
-    def the_mail_is_refused(self) -> None:
-        self.pending = False
-
-    @invariant()
-    def never_two_sends_within_the_floor(self) -> None:
-        gaps = [later - earlier for earlier, later in zip(self.sends, self.sends[1:], strict=False)]
-        assert all(gap >= PLAN.floor for gap in gaps)
-
-
-TestOneCustomer = OneCustomer.TestCase
-TestOneCustomer.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+        assert delay <= now - occurred_at <= plan.useful_for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.ask import metrics
-from services.ask.policy import book, not_decided
+from services.ask.policy import book
 from tests.unit.ask.moments import a_catalog, hours
 
 
@@ -14,6 +14,7 @@ def test_touchpoints_are_found_by_the_signal_that_triggers_them() -> None:
         "order.delivered": ["delivered"],
         "order.returned": ["returned"],
         "order.late": ["late"],
+        "order.lost": ["lost", "often-lost"],
     }
 
 
@@ -22,10 +23,6 @@ def test_a_plan_carries_what_the_catalog_says() -> None:
     plan = book(catalog).plans["returned"]
     assert (plan.delay, plan.floor, plan.person) == (hours(1), hours(2), hours(3))
     assert plan.salt == "pepper"
-
-
-def test_touchpoints_of_later_releases_are_named_and_not_planned() -> None:
-    assert not_decided(a_catalog()) == [("lost", "act: case"), ("often-lost", "CountTrigger")]
 
 
 def test_every_reason_of_every_touchpoint_shows_as_zero_from_the_start() -> None:

@@ -35,7 +35,7 @@ def test_a_time_of_day_is_read_back(moment: time) -> None:
     assert time_of_day(f"{moment:%H:%M}") == time(moment.hour, moment.minute)
 
 
-@pytest.mark.parametrize("text", ["24:00", "9:00", "09:60", "09", 540, None])
+@pytest.mark.parametrize("text", ["24:01", "9:00", "09:60", "09", 540, None])
 def test_a_wrong_time_of_day_is_refused_with_an_example(text: object) -> None:
     with pytest.raises(ValueError, match="write 09:00 or 20:30"):
         time_of_day(text)

@@ -1,0 +1,156 @@
+"""Brings a customer forward through time: moments wait, compete, and are decided once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.ask.decide.gates import decide, decide_early
+from services.ask.decide.triggers import Found
+from services.ask.model import (
+    RESPONSE,
+    Ask,
+    Candidate,
+    Decision,
+    Facts,
+    Later,
+    Person,
+    Seen,
+    Silent,
+)
+from services.ask.policy import NOTHING, Book, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a moment. `plan` is None when its touchpoint left the catalog, `facts` are what
+    it was decided on: enough to explain it later, however the customer's life went on."""
+
+    candidate: Candidate
+    plan: Plan | None
+    facts: Facts
+    decision: Decision
+
+
+def begin(person: Person, found: Found, now: datetime) -> Verdict:
+    """Take a moment that is not known yet: it waits, unless no later event can matter."""
+    facts, plan = _facts(person, found.candidate, found.plan), found.plan
+    if found.problem is not None:
+        return Verdict(found.candidate, plan, facts, Silent("rule_error", found.problem.problem))
+    early = decide_early(facts, plan, now)
+    if early:
+        return Verdict(found.candidate, plan, facts, early)
+    person.waiting[found.candidate.decision_id] = found.candidate
+    return Verdict(found.candidate, plan, facts, Later(found.candidate.due_at))
+
+
+def turn(person: Person, book: Book, now: datetime) -> Iterator[Verdict]:
+    """Decide all that has waited long enough; what is put off waits on with a later `due_at`."""
+    while group := _next_group(person, book, now):
+        winner: Candidate | None = None
+        for candidate in group:
+            verdict = _judge(person, candidate, book, winner, now)
+            if isinstance(verdict.decision, Ask) and verdict.plan and not verdict.plan.exempt:
+                winner = candidate
+            yield verdict
+
+
+def released_at(candidate: Candidate, plan: Plan | None) -> datetime:
+    """Return when a moment is judged: after the hold window, if it is useful for so long."""
+    if plan is None or plan.hold == NOTHING:
+        return candidate.due_at
+    released = candidate.due_at + plan.hold
+    usable = candidate.signal.occurred_at + plan.lag + plan.useful_for
+    return released if released < usable else candidate.due_at
+
+
+def _next_group(person: Person, book: Book, now: datetime) -> list[Candidate]:
+    """Return what is judged together: the first that is released, and all asks due until then."""
+    waiting = [
+        (released_at(each, book.plans.get(each.touchpoint)), each)
+        for each in person.waiting.values()
+    ]
+    ready = [pair for pair in waiting if pair[0] <= now]
+    if not ready:
+        return []
+    released, first = min(ready, key=lambda pair: (pair[0], pair[1].decision_id))
+    if not _competes(first, book):
+        return [first]
+    group = [each for _, each in waiting if each.due_at <= released and _competes(each, book)]
+    return sorted(group, key=lambda each: _rank(each, book))
+
+
+def _competes(candidate: Candidate, book: Book) -> bool:
+    plan = book.plans.get(candidate.touchpoint)
+    return plan is not None and plan.act == "ask" and not plan.exempt
+
+
+def _rank(candidate: Candidate, book: Book) -> tuple[int, datetime, str]:
+    priority = book.plans[candidate.touchpoint].priority
+    return -priority, candidate.signal.occurred_at, candidate.decision_id
+
+
+def _judge(
+    person: Person, candidate: Candidate, book: Book, winner: Candidate | None, now: datetime
+) -> Verdict:
+    plan = book.plans.get(candidate.touchpoint)
+    if plan is None:
+        del person.waiting[candidate.decision_id]
+        facts = Facts(candidate, person.contact, person.history)
+        return Verdict(candidate, None, facts, Silent("not_eligible"))
+    facts = _facts(person, candidate, plan, winner)
+    decision = decide(facts, plan, now)
+    if isinstance(decision, Later):
+        candidate = replace(candidate, due_at=decision.due_at)
+        person.waiting[candidate.decision_id] = candidate
+        return Verdict(candidate, plan, facts, decision)
+    del person.waiting[candidate.decision_id]
+    if isinstance(decision, Ask) and not plan.exempt:
+        person.history = person.history.after_ask(plan.touchpoint, candidate.signal.correlation)
+    return Verdict(candidate, plan, facts, decision)
+
+
+def _facts(
+    person: Person, candidate: Candidate, plan: Plan, winner: Candidate | None = None
+) -> Facts:
+    return Facts(
+        candidate=candidate,
+        contact=person.contact,
+        history=person.history,
+        opt_outs=person.opt_outs,
+        open_cases=person.open_cases,
+        cancelled_by=_cancelled_by(person, candidate, plan),
+        came=_came(person, candidate, plan),
+        rival=winner,
+    )
+
+
+def _cancelled_by(person: Person, candidate: Candidate, plan: Plan) -> Seen | None:
+    """Find what takes the reason away, whichever of the two was heard first."""
+    signal = candidate.signal
+    if not plan.cancel_on or signal.correlation is None:
+        return None
+    later = (each for each in person.seen if each.at >= signal.occurred_at)
+    cancelling = (
+        each
+        for each in later
+        if each.name in plan.cancel_on and each.correlation == signal.correlation
+    )
+    return next(cancelling, None)
+
+
+def _came(person: Person, candidate: Candidate, plan: Plan) -> Seen | None:
+    """Find the first of what should not have come, after the signal and within the span."""
+    absence, signal = plan.absence, candidate.signal
+    if absence is None:
+        return None
+    key = (signal.source, signal.source_event_id)
+    until = signal.occurred_at + absence.within
+    for each in person.seen:
+        if each.name not in absence.awaited or not signal.occurred_at <= each.at <= until:
+            continue
+        anybody = each.name == RESPONSE or not absence.by_correlation
+        if each.key != key and (anybody or each.correlation == signal.correlation):
+            return each
+    return None

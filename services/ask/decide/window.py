@@ -1,0 +1,54 @@
+"""When customers may be written to: the send window of their own zone, also when clocks change."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.ask.model import Contact
+from services.ask.policy import Plan
+from shared.catalog.policy import SendWindow
+from shared.contracts.signals import Signal
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+def zone(contact: Contact, signal: Signal, plan: Plan) -> ZoneInfo:
+    """Return the zone of the customer, else of the account that the event is about (its attribute
+    `time_zone`), else of the touchpoint, else of the policy, which is UTC unless told otherwise."""
+    account = signal.attributes.get("time_zone")
+    names = (contact.time_zone, account, plan.time_zone, plan.last_time_zone)
+    found = (_known(name) for name in names if isinstance(name, str) and name)
+    return next((each for each in found if each), ZoneInfo("UTC"))
+
+
+def opens_at(now: datetime, window: SendWindow, zone: ZoneInfo) -> datetime:
+    """Return `now` inside the window, else the moment at which it opens next, in UTC."""
+    local = now.astimezone(zone)
+    if window.start <= local.time() < window.end:
+        return now
+    day = local.date() if local.time() < window.start else local.date() + DAY
+    while True:
+        opening = _first_valid(day, window.start, zone)
+        # A day that the zone skipped, or an hour so large that the window fell into it.
+        if opening.date() == day and opening.time() < window.end:
+            return opening.astimezone(UTC)
+        day += DAY
+
+
+def _first_valid(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """Return that local time, or the next minute that exists in the zone."""
+    naive = datetime.combine(day, at)
+    while True:
+        local = naive.replace(tzinfo=zone)
+        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == naive:
+            return local
+        naive += MINUTE
+
+
+def _known(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

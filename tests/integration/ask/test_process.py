@@ -74,7 +74,7 @@ async def test_explain_says_when_a_capped_customer_may_be_asked_next(
     verdicts = {line.split()[1]: line.split()[0] for line in lines if line.startswith("  ")}
     assert verdicts["cap_floor"] == "passed"
     assert verdicts["cap_person"] == "stopped"
-    assert verdicts["send_window"] == "not"
+    assert "  not run  send_window" in lines
 
 
 @pytest.mark.parametrize("option", ["--customer", "--signal"])

@@ -56,6 +56,18 @@ ONE_PLACE = [
     ),
     (
         TOUCH,
+        "  survey: delivery\n",
+        "  act: notify\n",
+        "1: notifies without words: add `notice: {to: team, subject: …, text: …}`, or `act: case`",
+    ),
+    (
+        TOUCH,
+        "delay: 1h",
+        "notice: {subject: {en: Late}, text: {en: Sorry}}",
+        "1: `act: ask` sends no notice: remove `notice` or `act: notify`",
+    ),
+    (
+        TOUCH,
         "delay: 1h",
         "delay: 72h",
         "1: `delay` is as long as `useful_for`, so every ask would be stale: "

@@ -15,7 +15,8 @@ from services.local.place import Ports
 from shared import kafka, migrate
 from shared.settings import Settings
 
-STOP_SECONDS = 8.0
+# With what the database may take, this stays below the ten seconds that Ctrl-C may.
+STOP_SECONDS = 6.0
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 Say = Callable[[str], None]

@@ -213,7 +213,8 @@ def play(
         str, typer.Option(help="How many times faster than it happened, or max.")
     ] = "max",
     rebase: Annotated[
-        str | None, typer.Option(help="now: shift all times so that the first line is now.")
+        str | None,
+        typer.Option(help="now: the first line is now, the others as they are played."),
     ] = None,
     key_field: Annotated[
         str | None, typer.Option(help="Field of the body that is the record's key.")

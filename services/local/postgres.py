@@ -25,7 +25,7 @@ DATABASE = "touchback"
 # PostgreSQL refuses to run as root; this account exists on every Unix and owns nothing.
 UNPRIVILEGED = "nobody"
 START_SECONDS = 60.0
-STOP_SECONDS = 8.0
+STOP_SECONDS = 3.0
 
 
 class EmbeddedPostgres:

@@ -23,7 +23,8 @@ class Options:
     """How lines become records. `topic` is None only where every line is an envelope with its own.
 
     `speed` is how many times faster than it happened, None as fast as possible. With `rebase` the
-    times are shifted so that the first line happens at that moment.
+    first line happens at that moment, and what follows at the moment it is played: the times move
+    closer together with the speed, so that no line claims to be from the future.
     """
 
     topic: str | None
@@ -47,11 +48,11 @@ class Played:
 
 
 class Score:
-    """Reads lines one after the other: the first one sets where the times are shifted to."""
+    """Reads lines one after the other: the first one sets where the times are moved to."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._shift: timedelta | None = None
+        self._first: datetime | None = None
 
     def read(self, number: int, text: bytes) -> Played:
         """Raises BadLine with the number of the line and what is wrong with it."""
@@ -86,10 +87,10 @@ class Score:
         at = _moment(number, options.time_field, written)
         if options.rebase is None:
             return replace(played, at=at)
-        if self._shift is None:
-            self._shift = options.rebase - at
+        self._first = self._first or at
         try:
-            moved = {**body, options.time_field: rewritten(written, self._shift)}
+            then = options.rebase + (at - self._first) / (options.speed or 1.0)
+            moved = {**body, options.time_field: rewritten(written, then - at)}
         except OverflowError as error:
             raise BadLine(f'line {number}: "{options.time_field}" is too far away') from error
         return replace(played, at=at, value=_bytes(moved))

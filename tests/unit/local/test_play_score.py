@@ -84,6 +84,18 @@ def test_rebasing_makes_the_first_line_now_and_keeps_the_gaps() -> None:
     assert [body["at"] for body in bodies] == ["2026-05-04T12:00:00", "2026-05-04T13:30:00"]
 
 
+def test_rebased_lines_played_faster_happen_when_they_are_played() -> None:
+    score = Score(Options("t", rebase=NOW, speed=60))
+    lines = [b'{"at": "2018-01-01T00:00:00"}', b'{"at": "2018-01-01T01:30:00"}']
+    played = [score.read(n, line) for n, line in enumerate(lines, 1)]
+    bodies = [json.loads(each.value) for each in played]
+    assert [body["at"] for body in bodies] == ["2026-05-04T12:00:00", "2026-05-04T12:01:30"]
+    assert [each.at for each in played] == [
+        datetime(2018, 1, 1, 0, 0, tzinfo=UTC),
+        datetime(2018, 1, 1, 1, 30, tzinfo=UTC),
+    ], "the pace divides their distance"
+
+
 def test_a_time_shifted_out_of_the_calendar_is_a_bad_line() -> None:
     score = Score(Options("t", rebase=NOW))
     score.read(1, b'{"at": "2018-01-01T00:00:00Z"}')

@@ -24,6 +24,7 @@ from shared.catalog import (
     load,
 )
 from shared.rules import Inputs
+from tests.support.orderlog import whole
 
 PROJECT = Path(__file__).parents[4]
 SHIPPED = PROJECT / "deploy" / "catalog"
@@ -121,6 +122,8 @@ def test_a_documented_record_fills_every_field_of_its_mapping(
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the order log is not on this machine")
+@pytest.mark.skipif(not whole(), reason="half a minute: in CI, or with WHOLE_ORDER_LOG=1")
+@pytest.mark.timeout(600)
 def test_the_order_log_maps_whole_and_routes_by_owner() -> None:
     catalog = load(OLIST)
     command = [

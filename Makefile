@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test lint fault bench lock clean
+.PHONY: setup run test lint fault bench containers lock secrets clean
 
 setup: $(STAMP)
 
@@ -33,10 +33,22 @@ fault: setup
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
 
-# Versions and hashes only: the lock names no address.
+# Versions and hashes only: the locks name no address. The image's two are parts of the first: what
+# runs in it, and what builds the wheel.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
 lock:
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file deploy/requirements-runtime.lock pyproject.toml
+	echo hatchling | $(COMPILE) --constraint requirements.lock --output-file deploy/requirements-build.lock -
+
+# What docker-compose.yml mounts as secrets: made once, never replaced, in a folder of your own.
+secrets:
+	@sh deploy/secrets.sh secrets
+
+# The image and the compose file for real, with podman: minutes, and only where the tools are.
+containers: setup
+	$(BIN)/python -m pytest tests/containers -s $(ARGS)
 
 clean:
 	rm -rf $(VENV) .touchback .cache

@@ -13,6 +13,7 @@ from random import Random
 from typing import Annotated
 
 import typer
+from pydantic import Field
 from rich.console import Console
 
 from services.local import place, play
@@ -28,7 +29,7 @@ from shared import process
 from shared.catalog import Catalog, load
 from shared.clock import SystemClock, monotonic
 from shared.errors import TouchbackError
-from shared.settings import Settings
+from shared.settings import Secrets, Settings
 
 CATALOG = Path(__file__).parents[2] / "deploy" / "catalog"
 app = typer.Typer(
@@ -54,6 +55,13 @@ class Running:
     settings: Settings
     secrets: place.Secrets
     ports: place.Ports
+
+
+class Attached(play.PlayerSettings):
+    """What the day needs of services that run elsewhere; its webhooks arrive at `http_port`."""
+
+    http_port: int = Field(default=place.Ports().hooks, ge=0, le=65535)
+    channel_secrets: Secrets = Field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -136,24 +144,40 @@ def demo(
     data: Data = DATA,
     catalog: CatalogDir = CATALOG,
     seed: Annotated[int | None, typer.Option(help="The same seed makes the same day.")] = None,
+    attach: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Start no service: play the day on those of the settings in the environment, and"
+            " take their mails and webhooks. URL is where `collect` is reached from here.",
+        ),
+    ] = None,
 ) -> None:
     """Run all six, and a generated day of customer life at 60 times its speed."""
+    random = Random(seed)
 
     async def run(screen: Screen) -> None:
-        clock, random = SystemClock(), Random(seed)
         async with _everything(data, catalog, screen) as running:
-            started = f"{int(clock.now().timestamp()):x}"
-            day = Demo(running.settings, screen, clock, started, random)
-            hooks = dict(running.secrets.channels)
-            ports = running.ports
-            async with Sinks(ports.mail, ports.hooks, hooks, day.mail, day.hook):
-                _addresses(screen, ports)
-                try:
-                    await _until_told(running.house.keep(), day.watch(), day.play())
-                finally:
-                    await day.stop()
+            day = Demo(running.settings, screen, SystemClock(), random)
+            async with Sinks(running.ports, running.secrets.channels, day.mail, day.hook):
+                _addresses(screen, running.ports)
+                await _day(day, running.house.keep())
 
-    _run(run)
+    async def run_attached(screen: Screen) -> None:
+        settings = Attached.load(os.environ)
+        day = Demo(settings, screen, SystemClock(), random, attach)
+        ports, host = place.Ports(hooks=settings.http_port), settings.http_host
+        async with Sinks(ports, settings.channel_secrets, day.mail, day.hook, host):
+            await _day(day)
+
+    _run(run_attached if attach else run)
+
+
+async def _day(day: Demo, *beside: Awaitable[None]) -> None:
+    try:
+        await _until_told(*beside, day.watch(), day.play())
+    finally:
+        await day.stop()
 
 
 def _run(work: Callable[[Screen], Awaitable[None]]) -> None:

@@ -46,8 +46,16 @@ class Demo:
     """One day. Everything it learns comes through the same doors as in life: topics, mail, HTTP."""
 
     def __init__(
-        self, settings: Settings, screen: Screen, clock: Clock, run: str, random: Random
+        self,
+        settings: Settings,
+        screen: Screen,
+        clock: Clock,
+        random: Random,
+        pages: str | None = None,
     ) -> None:
+        """`pages` is where `collect` is reached from here, when that is not its public address."""
+        run = f"{int(clock.now().timestamp()):x}"
+        self._pages = pages or settings.public_url
         self._settings = settings
         self._screen = screen
         self._clock = clock
@@ -134,7 +142,8 @@ class Demo:
         # A mail that an earlier day left over finds nobody at home.
         customer, link = self._people.get(name), survey_link(message)
         if customer and link and self._random.random() < ANSWERS:
-            task = asyncio.create_task(self._answer(customer, link))
+            here = link.replace(self._settings.public_url, self._pages, 1)
+            task = asyncio.create_task(self._answer(customer, here))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
 

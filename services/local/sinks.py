@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self, cast
@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from services.local.child import HOST
+from services.local.place import Ports
 
 OnMail = Callable[[str, EmailMessage], Awaitable[None]]
 OnHook = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -35,16 +36,22 @@ class _Inbox:
 
 
 class Sinks:
-    """`async with Sinks(...)`: both servers, on loopback.
+    """`async with Sinks(...)`: both servers, on loopback unless another host is given.
 
     A webhook is accepted only when its signature is right: the secrets are by the last part of
     the path, which is the team's name.
     """
 
     def __init__(
-        self, mail: int, hooks: int, secrets: dict[str, str], on_mail: OnMail, on_hook: OnHook
+        self,
+        ports: Ports,
+        secrets: Mapping[str, str],
+        on_mail: OnMail,
+        on_hook: OnHook,
+        host: str = HOST,
     ) -> None:
-        self._ports = (mail, hooks)
+        self._host = host
+        self._ports = ports
         self._secrets = secrets
         self._inbox = _Inbox(on_mail)
         self._on_hook = on_hook
@@ -52,13 +59,14 @@ class Sinks:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._smtp = await loop.create_server(
-            lambda: SMTP(self._inbox, enable_SMTPUTF8=True), HOST, self._ports[0]
+            lambda: SMTP(self._inbox, enable_SMTPUTF8=True), self._host, self._ports.mail
         )
         app = web.Application()
         app.router.add_post("/hooks/{team}", self._hook)
+        app.router.add_get("/health/ready", self._ready)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, self._ports[1]).start()
+        await web.TCPSite(self._runner, self._host, self._ports.hooks).start()
         return self
 
     async def __aexit__(
@@ -69,6 +77,10 @@ class Sinks:
     ) -> None:
         self._smtp.close()
         await self._runner.cleanup()
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        """The mail server listens before this one does: who answers here takes mail as well."""
+        return web.json_response({"status": "ok"})
 
     async def _hook(self, request: web.Request) -> web.Response:
         team = request.match_info["team"]

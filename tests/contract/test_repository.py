@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from services.__main__ import COMMANDS
-from shared.settings import NAMES
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("listen", "ask", "collect", "route", "close", "console")
@@ -27,12 +26,6 @@ def test_compose_runs_every_service_after_the_migrations() -> None:
         assert service["command"] == [name, "run"]
         assert "migrate" in service["depends_on"]
         assert name in compose["services"]["migrate"]["command"][0]
-
-
-def test_compose_sets_only_settings_that_exist() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    given = {name.removeprefix("TOUCHBACK_").lower() for name in compose["x-settings"]}
-    assert given - NAMES == set()
 
 
 def test_every_command_hands_over_to_a_module_that_exists() -> None:

@@ -130,10 +130,9 @@ def up(data: Data = DATA, catalog: CatalogDir = CATALOG) -> None:
 
     async def run(screen: Screen) -> None:
         async with _everything(data, catalog, screen) as running:
-            ports, post = running.ports, Post(screen)
-            secrets = dict(running.secrets.channels)
-            async with Sinks(ports.mail, ports.hooks, secrets, post.mail, post.hook):
-                _addresses(screen, ports)
+            post = Post(screen)
+            async with Sinks(running.ports, running.secrets.channels, post.mail, post.hook):
+                _addresses(screen, running.ports)
                 await _until_told(running.house.keep())
 
     _run(run)

@@ -28,7 +28,7 @@ PORTS = {
     "close": 8085,
     "console": 8080,
 }
-READY_SECONDS = 300
+READY_SECONDS = 600
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

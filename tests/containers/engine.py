@@ -132,8 +132,9 @@ class Engine:
             service.wait(timeout=30)
 
     def _check_health(self, stop: threading.Event) -> None:
+        starting = ("ps", "--filter", "health=starting", "--format", "{{.Names}}")
         while not stop.wait(0.5):
-            for name in self.podman("ps", "--format", "{{.Names}}").split():
+            for name in self.podman(*starting).split():
                 if stop.is_set():
                     return
                 self._quietly(["podman", "healthcheck", "run", name])

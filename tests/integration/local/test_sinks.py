@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from services.local.child import claim_port
+from services.local.place import Ports
 from services.local.sinks import Sinks
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -32,11 +33,11 @@ class Arrivals:
 
 
 @pytest.fixture
-def ports() -> tuple[int, int]:
-    return claim_port("mail", 0), claim_port("hooks", 0)
+def ports() -> Ports:
+    return Ports(mail=claim_port("mail", 0), hooks=claim_port("hooks", 0))
 
 
-async def test_a_mail_arrives_for_each_recipient(ports: tuple[int, int]) -> None:
+async def test_a_mail_arrives_for_each_recipient(ports: Ports) -> None:
     arrived = Arrivals()
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = (
@@ -45,9 +46,12 @@ async def test_a_mail_arrives_for_each_recipient(ports: tuple[int, int]) -> None
         "How was it?",
     )
     message.set_content("https://x.example/s/1")
-    async with Sinks(*ports, {}, arrived.mail, arrived.hook):
+    async with Sinks(ports, {}, arrived.mail, arrived.hook):
         await aiosmtplib.send(
-            message, recipients=["王@x.example", "b@x.example"], hostname="127.0.0.1", port=ports[0]
+            message,
+            recipients=["王@x.example", "b@x.example"],
+            hostname="127.0.0.1",
+            port=ports.mail,
         )
     assert arrived.mails == [("王@x.example", "How was it?"), ("b@x.example", "How was it?")]
 
@@ -60,7 +64,7 @@ async def test_a_mail_arrives_for_each_recipient(ports: tuple[int, int]) -> None
     ],
 )
 async def test_a_webhook_counts_when_its_signature_is_right(
-    ports: tuple[int, int], secret: str, status: int
+    ports: Ports, secret: str, status: int
 ) -> None:
     arrived = Arrivals()
     now, body = datetime.now(UTC), '{"score": 1}'
@@ -70,10 +74,20 @@ async def test_a_webhook_counts_when_its_signature_is_right(
         "webhook-signature": Webhook(secret).sign("msg_1", now, body),
     }
     async with (
-        Sinks(*ports, {"billing-care": SECRET}, arrived.mail, arrived.hook),
+        Sinks(ports, {"billing-care": SECRET}, arrived.mail, arrived.hook),
         aiohttp.ClientSession() as client,
     ):
-        url = f"http://127.0.0.1:{ports[1]}/hooks/billing-care"
+        url = f"http://127.0.0.1:{ports.hooks}/hooks/billing-care"
         async with client.post(url, data=body, headers=headers) as response:
             assert response.status == status
     assert arrived.hooks == ([("billing-care", {"score": 1})] if status == 204 else [])
+
+
+async def test_the_sinks_say_that_they_are_ready(ports: Ports) -> None:
+    arrived = Arrivals()
+    async with (
+        Sinks(ports, {}, arrived.mail, arrived.hook),
+        aiohttp.ClientSession() as client,
+        client.get(f"http://127.0.0.1:{ports.hooks}/health/ready") as response,
+    ):
+        assert response.status == 200

@@ -32,6 +32,8 @@ keep pii_keys "$(random)"
 keep api_token "$(random)"
 keep api_tokens "{\"$(cat "$folder/api_token")\": [\"cases:read\", \"cases:act\"]}"
 keep channel_secrets "$(channel_secrets)"
+# Of webhooks that come in, as the systems that send them gave them: {"name": "secret"}.
+keep source_secrets "{}"
 keep smtp_url "smtp://mail:8025"
 # Only an external Kafka with SASL or TLS reads these.
 keep kafka_sasl_password ""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 from tests.support.wait import wait_until
 
@@ -74,7 +75,9 @@ class Engine:
         self.folder.mkdir(parents=True, exist_ok=True)
         conf, storage = self.folder / "containers.conf", self.folder / "storage.conf"
         conf.write_text(CONF.format(runc=shutil.which("runc")))
-        storage.write_text(STORAGE.format(store=self.store, run=self.folder / "run"))
+        # The store remembers this place: it is always the same one, of this store alone.
+        run = Path("/run") / f"touchback-{crc32(bytes(self.store)):08x}"
+        storage.write_text(STORAGE.format(store=self.store, run=run))
         # Settings of this run's surroundings are not for the containers.
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("TOUCHBACK_", "COMPOSE_"))}
         self._environ = kept | {

@@ -48,7 +48,7 @@ secrets:
 
 # The image and the compose file for real, with podman: minutes, and only where the tools are.
 containers: setup
-	$(BIN)/python -m pytest tests/containers -s $(ARGS)
+	$(BIN)/python -m pytest tests/containers -s -x $(ARGS)
 
 clean:
 	rm -rf $(VENV) .touchback .cache

@@ -136,7 +136,7 @@ class Engine:
 
     def _check_health(self, stop: threading.Event) -> None:
         starting = ("ps", "--filter", "health=starting", "--format", "{{.Names}}")
-        while not stop.wait(0.5):
+        while not stop.wait(2.0):
             for name in self.podman(*starting).split():
                 if stop.is_set():
                     return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from shared.business_time import known_holidays
 from shared.catalog.fields import (
     Email,
     Entry,
@@ -43,6 +45,21 @@ class Channel(Entry):
         return self
 
 
+def _known_holidays(code: str) -> str:
+    if not known_holidays(code):
+        raise ValueError(
+            f"no holidays are known for {code!r}, write a country such as DE or CN, or US-CA"
+        )
+    return code
+
+
+Holidays = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?$"),
+    AfterValidator(_known_holidays),
+]
+
+
 class Member(Entry):
     """A person of a team, as cases name them."""
 
@@ -68,7 +85,18 @@ class Calendar(Entry):
     """When a team works, in its own time zone; `holidays` is a country code."""
 
     hours: dict[Weekday, Annotated[tuple[OpenHours, ...], FromYaml]] = Field(min_length=1)
-    holidays: Annotated[str, Field(pattern=r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?$")] | None = None
+    holidays: Holidays | None = None
+
+    @model_validator(mode="after")
+    def _opens(self) -> Self:
+        if not any(self.hours.values()):
+            raise ValueError("no open hours at all: give at least one day a span")
+        for day, spans in self.hours.items():
+            ordered = sorted(spans, key=lambda span: span.start)
+            for one, next_ in pairwise(ordered):
+                if next_.start < one.end:
+                    raise ValueError(f"spans of {day} lie over each other: make them one")
+        return self
 
 
 class Targets(Entry):

@@ -1,0 +1,92 @@
+"""Customers kept in memory: the store for whoever replays events without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from heapq import heappop, heappush
+
+from services.ask.decide.triggers import Found, hear
+from services.ask.decide.turns import Verdict, begin, released_at, turn
+from services.ask.model import DecisionId, Later, Person
+from services.ask.policy import Book
+from shared.contracts.signals import Signal
+
+
+@dataclass(slots=True)
+class Memory:
+    """Keeps the same contract as the database: each signal is heard once, each moment decided once.
+
+    What is asked stays on its way until `accepted` or `failed` is called, as in life.
+    """
+
+    book: Book
+    people: dict[str, Person] = field(default_factory=dict)
+    known: set[DecisionId] = field(default_factory=set)
+    heard: set[tuple[str, str, str]] = field(default_factory=set)
+    releases: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def person(self, customer_id: str) -> Person:
+        """Return a customer, who is new when nothing is known of them."""
+        if customer_id not in self.people:
+            self.people[customer_id] = Person(customer_id)
+        return self.people[customer_id]
+
+    def take(self, signal: Signal, now: datetime) -> list[Verdict]:
+        """Hear a signal, and decide all that is released by it."""
+        identity = (signal.source, signal.source_event_id, signal.signal)
+        if signal.signal not in self.book.heard or identity in self.heard:
+            return []
+        self.heard.add(identity)
+        person = self.person(signal.customer_id)
+        _, found = hear(person, signal, self.book)
+        return self.visit(person, found, now)
+
+    def visit(self, person: Person, found: list[Found], now: datetime) -> list[Verdict]:
+        """Let moments begin, and their customer have a turn."""
+        verdicts: list[Verdict] = []
+        for each in found:
+            if each.candidate.decision_id not in self.known:
+                self.known.add(each.candidate.decision_id)
+                verdicts.append(begin(person, each, now))
+        return self._settle(person, verdicts, now)
+
+    def wake(self, now: datetime) -> Iterator[Verdict]:
+        """Decide what has waited long enough, in the order in which it was released."""
+        while self.releases and self.releases[0][0] <= now:
+            _, customer = heappop(self.releases)
+            yield from self._settle(self.people[customer], [], now)
+
+    def accepted(self, verdict: Verdict, now: datetime) -> None:
+        """Write down that a channel took an ask."""
+        if verdict.plan is None or verdict.plan.exempt:
+            return
+        person = self.people[verdict.candidate.signal.customer_id]
+        sent = {**person.history.sent, verdict.plan.touchpoint: now}
+        person.history = replace(person.history, pending=False, last_contact=now, sent=sent)
+
+    def failed(self, verdict: Verdict) -> None:
+        """Write down that an ask never reached anyone."""
+        if verdict.plan is None or verdict.plan.exempt:
+            return
+        person = self.people[verdict.candidate.signal.customer_id]
+        pair = (verdict.plan.touchpoint, verdict.candidate.signal.correlation or "")
+        asked = person.history.asked - {pair}
+        person.history = replace(person.history, pending=False, asked=asked)
+
+    def answered(self, customer_id: str, touchpoint: str, at: datetime) -> None:
+        """Write down an answer."""
+        person = self.person(customer_id)
+        answers = person.history.answered
+        newest = max(at, answers.get(touchpoint, at))
+        person.history = replace(person.history, answered={**answers, touchpoint: newest})
+
+    def _settle(self, person: Person, verdicts: list[Verdict], now: datetime) -> list[Verdict]:
+        """Return what is decided; what waits comes back by itself."""
+        verdicts += turn(person, self.book, now)
+        for each in verdicts:
+            if isinstance(each.decision, Later):
+                at = released_at(each.candidate, each.plan)
+                heappush(self.releases, (at, person.customer_id))
+        return [each for each in verdicts if not isinstance(each.decision, Later)]

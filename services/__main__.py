@@ -22,6 +22,7 @@ COMMANDS: dict[str, Command] = {
     "play": Command("services.local", "put JSON lines onto source topics", ("play",)),
     "catalog": Command("shared.catalog", "check a catalog"),
     "health": Command("services.health", "ask the service of this container whether it is ready"),
+    "erase": Command("services.ask", "remove a customer's identity everywhere", ("erase",)),
     "listen": Command("services.listen", "the service that maps source events to signals"),
     "ask": Command("services.ask", "the service that decides whether to ask"),
     "collect": Command("services.collect", "the service that takes answers"),

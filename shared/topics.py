@@ -30,7 +30,8 @@ class Topic:
 ALL: tuple[Topic, ...] = (
     Topic(SIGNALS),
     Topic(ANSWERS),
-    Topic(PROFILES, {"cleanup.policy": "compact"}),
+    # Compaction waits as long as other topics keep records: every service hears of an erasure.
+    Topic(PROFILES, {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * 86_400_000)}),
     Topic(DECISIONS),
     Topic(INVITATIONS),
     Topic(RESPONSES),

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from services.ask import store
+from services.ask import people, store
 from services.ask.app import build
 from services.ask.settings import Settings
 from shared import db, process
+from shared.clock import Clock, SystemClock
 from shared.contracts.asks import Decision
 from shared.errors import TouchbackError
 
@@ -47,6 +48,25 @@ def explain(
         typer.echo("No decision about this customer: no signal of theirs matched a touchpoint.")
         return
     typer.echo("\n\n".join("\n".join(_told(each)) for each in found))
+
+
+@app.command()
+def erase(customer: Annotated[str, typer.Argument(help="The customer's id.")]) -> None:
+    """Remove a customer's identity and words, here and in every other service; scores stay."""
+    try:
+        asyncio.run(_erase(Settings.load(os.environ), customer, SystemClock()))
+    except TouchbackError as error:
+        raise process.fail(error) from None
+    typer.echo(f"{customer} is erased here; the running service tells the others.")
+
+
+async def _erase(settings: Settings, customer: str, clock: Clock) -> None:
+    connection = await db.connect(settings.postgres_dsn, "ask")
+    try:
+        async with connection.transaction():
+            await people.erase(connection, customer, clock.now())
+    finally:
+        await connection.close(timeout=2.0)
 
 
 async def _read(

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from services.ask import metrics
-from services.ask.channels.mail import Composer
+from services.ask.channels.hook import HookChannel
+from services.ask.channels.mail import Composer, MailChannel
 from services.ask.channels.smtp import Mailer
+from services.ask.channels.topic import TopicChannel
 from services.ask.handlers import Desk, parse
 from services.ask.http import Api
+from services.ask.http.budget import BudgetApi
+from services.ask.http.customers import CustomerApi
+from services.ask.http.deliveries import DeliveryApi
+from services.ask.http.once import Door
+from services.ask.letters import Channel
+from services.ask.outbound import Outbound
 from services.ask.record import DECIDE
 from services.ask.rhythms import Walker
 from services.ask.settings import Settings
-from services.ask.sweep import Desk as MailDesk
 from services.ask.sweep import Sender
 from shared import topics
+from shared.catalog.catalog import Catalog
 from shared.clock import Clock
+from shared.errors import InvalidSettings
 from shared.links import Links
+from shared.outbound import Poster
 from shared.pii import Pii
 from shared.runtime import Runtime
 
@@ -33,18 +44,47 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     heard = [topics.SIGNALS, topics.PROFILES, topics.RESPONSES, topics.CASES]
     runtime.consume(heard, parse=parse, handle=desk.hear)
     runtime.timers({DECIDE: desk.reconsider})
-    mail = MailDesk(
+    pii, tokens = Pii(settings.pii_keys), settings.api_tokens
+    outbound = Outbound(
         catalog=lambda: holder.current,
         links=links,
-        pii=Pii(settings.pii_keys),
-        mailer=Mailer(settings.smtp_url, settings.mail_from),
-        composer=Composer(),
+        pii=pii,
+        channels=channels(settings, lambda: holder.current),
         public_url=settings.public_url,
-        mail_from=settings.mail_from,
     )
-    runtime.worker("sender", Sender(runtime.database, clock, runtime.wake, mail).run)
+    for name in outbound.channels:
+        sender = Sender(runtime.database, clock, runtime.wake, outbound, name)
+        runtime.worker(f"sender-{name}", sender.run)
+    door = Door(runtime.database, tokens, clock)
+    runtime.routes(Api(runtime.database, tokens).routes())
+    runtime.routes(CustomerApi(door, pii).routes())
+    runtime.routes(BudgetApi(door, lambda: holder.current).routes())
+    runtime.routes(DeliveryApi(door, lambda: holder.current).routes())
     walker = Walker(runtime.database, clock, lambda: holder.current, desk)
     runtime.worker("rhythms", walker.run)
-    runtime.routes(Api(runtime.database, settings.api_tokens).routes())
     runtime.tallies(metrics.tallies(holder.current))
     return runtime
+
+
+def channels(settings: Settings, catalog: Callable[[], Catalog]) -> dict[str, Channel]:
+    """Return every way to reach customers; raises InvalidSettings when a secret is missing."""
+    for name in ("sms", "webhook"):
+        secret = catalog().policy.channels.outlet(name).secret
+        if secret and secret not in settings.channel_secrets:
+            raise InvalidSettings(
+                f"TOUCHBACK_CHANNEL_SECRETS: has no secret {secret},"
+                f" which the channel {name} of policy.yaml signs with"
+            )
+
+    def hook(name: str) -> HookChannel:
+        poster = Poster(settings.outbound_allow)
+        outlet = lambda: catalog().policy.channels.outlet(name)  # noqa: E731
+        return HookChannel(outlet, settings.channel_secrets, poster)
+
+    mailer = Mailer(settings.smtp_url, settings.mail_from)
+    return {
+        "email": MailChannel(Composer(settings.mail_from), mailer),
+        "sms": hook("sms"),
+        "webhook": hook("webhook"),
+        "kafka": TopicChannel(),
+    }

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from prometheus_client import Histogram
 
-from services.ask import lives, store
+from services.ask import lives, people, store
 from services.ask.decide.heard import signal_of
 from services.ask.decide.triggers import Found, hear
 from services.ask.decide.turns import Verdict, begin, turn
@@ -21,7 +21,7 @@ from shared.consume import Item, own_messages
 from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event
 from shared.contracts.responses import OptOut, Response
-from shared.contracts.signals import Profile, Signal
+from shared.contracts.signals import CustomerErased, Profile, Signal
 from shared.links import Links
 from shared.records import Record
 from shared.timers import Timer
@@ -33,7 +33,7 @@ Heard = tuple[Signal, str | None]
 
 def parse(record: Record) -> Sequence[Item[Event]]:
     """Read a record; free feedback is no business of asking."""
-    concerns = (Signal, Profile, OptOut, Response, CaseEvent)
+    concerns = (Signal, Profile, OptOut, CustomerErased, Response, CaseEvent)
     return [item for item in own_messages(record) if isinstance(item.value.body, concerns)]
 
 
@@ -50,11 +50,9 @@ class Desk:
         self, connection: db.Connection, items: Sequence[Item[Event]], now: datetime
     ) -> None:
         """Take what is said of customers, then signals: an address that came along counts."""
-        events = [item.value for item in items]
+        events = await people.hear(connection, [item.value for item in items])
         profiles = _bodies(events, Profile)
-        await store.save_profiles(connection, profiles)
         await lives.add_customers(connection, (each.customer_id for each in profiles))
-        await store.save_opt_outs(connection, _bodies(events, OptOut))
         plans = book(self._catalog())
         heard = [(signal, e.traceparent) for e in events if (signal := signal_of(e)) is not None]
         heard = [each for each in heard if each[0].signal in plans.heard]
@@ -77,8 +75,8 @@ class Desk:
         if not customers:
             return
         await lives.lock(connection, customers)
-        people = await lives.load(connection, customers, now)
-        await self._turn(connection, book(self._catalog()), people, [], now)
+        persons = await lives.load(connection, customers, now)
+        await self._turn(connection, book(self._catalog()), persons, [], now)
 
     async def visit(
         self, connection: db.Connection, plans: Book, found: Sequence[Found], now: datetime
@@ -86,8 +84,8 @@ class Desk:
         """Take moments that no event made; their customers' turn comes at once."""
         customers = sorted({each.candidate.signal.customer_id for each in found})
         await lives.lock(connection, customers)
-        people = await lives.load(connection, customers, now)
-        await self._turn(connection, plans, people, found, now)
+        persons = await lives.load(connection, customers, now)
+        await self._turn(connection, plans, persons, found, now)
 
     async def _take(
         self, connection: db.Connection, plans: Book, heard: Sequence[Heard], now: datetime
@@ -97,22 +95,22 @@ class Desk:
             return
         earliest = min(signal.occurred_at for signal, _ in fresh) - plans.looks_back
         customers = sorted({signal.customer_id for signal, _ in fresh})
-        people = await lives.load(connection, customers, earliest)
+        persons = await lives.load(connection, customers, earliest)
         kept: list[tuple[Signal, Seen]] = []
         found: list[Found] = []
         for signal, traceparent in fresh:
-            seen, more = hear(people[signal.customer_id], signal, plans, traceparent)
+            seen, more = hear(persons[signal.customer_id], signal, plans, traceparent)
             kept.append((signal, seen))
             found += more
         await lives.remember(connection, kept, now)
         await _withdraw(connection, plans, [signal for signal, _ in fresh], now)
-        await self._turn(connection, plans, people, found, now)
+        await self._turn(connection, plans, persons, found, now)
 
     async def _turn(
         self,
         connection: db.Connection,
         plans: Book,
-        people: dict[str, Person],
+        persons: dict[str, Person],
         found: Sequence[Found],
         now: datetime,
     ) -> None:
@@ -122,11 +120,11 @@ class Desk:
             unique.setdefault(each.candidate.decision_id, each)
         known = await store.known_decisions(connection, list(unique)) if unique else set()
         verdicts: list[Verdict] = [
-            begin(people[each.candidate.signal.customer_id], each, now)
+            begin(persons[each.candidate.signal.customer_id], each, now)
             for key, each in unique.items()
             if key not in known
         ]
-        for person in people.values():
+        for person in persons.values():
             verdicts += turn(person, plans, now)
         await self._recorder.write(connection, plans, verdicts, now)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
-from services.ask import store
+from services.ask import contacts
 from services.ask.decide.heard import DONE
 from services.ask.model import Candidate, Contact, DecisionId, History, Person, Seen
 from shared import db, sql
@@ -45,8 +45,8 @@ async def load(
     connection: db.Connection, customers: Sequence[str], earliest: datetime
 ) -> dict[str, Person]:
     """Return these customers as they are now; `earliest` is how far back signals matter."""
-    cards = await store.contacts(connection, customers)
-    opt_outs = await store.opt_outs(connection, customers)
+    cards = await contacts.cards(connection, customers)
+    opt_outs = await contacts.opt_outs(connection, customers)
     histories = await _histories(connection, customers)
     waiting = await _waiting(connection, customers)
     cases: defaultdict[str, set[str]] = defaultdict(set)
@@ -233,15 +233,19 @@ async def _histories(connection: db.Connection, customers: Sequence[str]) -> Map
     answers: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
     for row in await connection.fetch(QUERIES["answers"], customers):
         answers[row["customer_id"]][row["touchpoint"]] = row["answered_at"]
-    known = {*asked, *answers}
-    return {customer: _history(asked[customer], answers[customer]) for customer in known}
+    rows = await connection.fetch(QUERIES["spent"], customers)
+    spent = {row["customer_id"]: row["at"] for row in rows}
+    known = {*asked, *answers, *spent}
+    return {each: _history(asked[each], answers[each], spent.get(each)) for each in known}
 
 
-def _history(rows: Sequence[db.Row], answered: Mapping[str, datetime]) -> History:
+def _history(
+    rows: Sequence[db.Row], answered: Mapping[str, datetime], spent: datetime | None
+) -> History:
     counting = [row for row in rows if not row["exempt"]]
     sent = {row["touchpoint"]: row["sent_at"] for row in counting if row["sent_at"]}
     return History(
-        last_contact=max(sent.values(), default=None),
+        last_contact=max((*sent.values(), *([spent] if spent else [])), default=None),
         pending=any(row["pending"] for row in counting),
         asked=frozenset(
             (row["touchpoint"], correlation)

@@ -69,6 +69,11 @@ select customer_id, touchpoint, exempt,
 from invitations where customer_id = any($1::text[]) and state <> 'failed'
 group by customer_id, touchpoint, exempt
 
+-- name: spent
+-- When another sender last wrote to a customer.
+select customer_id, max(at) as at from spends where customer_id = any($1::text[])
+group by customer_id
+
 -- name: waiting
 select decision_id, touchpoint, customer_id, signal, attribution, due_at, evidence, traceparent
 from candidates where customer_id = any($1::text[])

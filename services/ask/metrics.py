@@ -17,13 +17,20 @@ FAILURES = (
     "opted_out",
     "no_consent",
     "no_address",
+    "cap_person",
+    "cancelled",
     "not_eligible",
     "address_refused",
+    "channel_broken",
+    "bounced",
     "mail_refused",
     "cancelled",
     "unknown",
 )
 """Why an ask did not reach its customer; `unknown` is one that may have."""
+
+
+REPORTS = ("delivered", "soft_bounce", "hard_bounce", "complaint")
 
 
 def tallies(catalog: Catalog) -> list[TallyMetric]:
@@ -53,6 +60,12 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
             "Asks that did not go out, or of which nobody knows (reason unknown).",
             ("channel", "reason"),
             tuple(product(SENDS, FAILURES)),
+        ),
+        TallyMetric(
+            "delivery_reports",
+            "What providers reported about asks they had accepted.",
+            ("channel", "outcome"),
+            tuple(product(SENDS, REPORTS)),
         ),
         TallyMetric(
             "rule_errors",

@@ -29,7 +29,8 @@ CASE_REOPENED = "touchback.case.reopened"
 OptOuts = frozenset[str | None]
 """The touchpoints that a customer does not want to be asked about; None is all of them."""
 
-CONTACT_FIELDS = ("email", "phone", "name", "locale", "time_zone", "segment", "consent")
+Rung = Literal["prospect", "customer", "satisfied", "loyal", "advocate"]
+"""How far a customer has come, from the lowest step of the ladder to the highest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,23 @@ class Contact:
     name: str | None = None
     locale: str | None = None
     time_zone: str | None = None
+    account_zone: str | None = None
     segment: str | None = None
+    value: float | None = None
     consent: str | None = None
+    consent_source: str | None = None
+    consent_at: str | None = None
+    rung: Rung = "prospect"
+
+    def profile(self) -> Mapping[str, str | float | None]:
+        """Return what rules may know of a customer: never an address or a name."""
+        return {
+            "segment": self.segment,
+            "locale": self.locale,
+            "time_zone": self.time_zone,
+            "value": self.value or 0.0,
+            "rung": self.rung,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +190,11 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """An invitation that this process, and no other, may send now; `fence` proves it."""
+    """An invitation that this process, and no other, may send now; `fence` proves it.
+
+    `tried` are channels that refused it; `exempt` says that no cap concerns it; `reminds` that it
+    was sent, at `sent_at`, and this is its reminder.
+    """
 
     invitation: Invitation
     fence: int
@@ -182,6 +202,18 @@ class Sending:
     useful_until: datetime
     answer_within: timedelta
     traceparent: str | None = None
+    channel: str = "email"
+    tried: tuple[str, ...] = ()
+    exempt: bool = False
+    reminds: bool = False
+    sent_at: datetime | None = None
+
+    def as_sent(self, now: datetime) -> Invitation:
+        """Return the invitation as it is once it was sent; a reminder gives it no more time."""
+        if self.reminds:
+            return self.invitation
+        update = {"at": now, "expires_at": now + self.answer_within}
+        return self.invitation.model_copy(update=update)
 
 
 def stopped_by(opt_outs: OptOuts, touchpoint: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from services.ask.model import CASE_REOPENED, CASE_RESOLVED
+from services.ask.model import CASE_REOPENED, CASE_RESOLVED, Contact
 from shared.catalog.catalog import Catalog
 from shared.catalog.fields import Act
 from shared.catalog.policy import SendWindow
@@ -23,10 +23,22 @@ from shared.catalog.touchpoints import (
 from shared.contracts.base import Stage
 from shared.rules import Condition
 
-SENDS = ("email",)
-"""The channels this release can send over."""
+SENDS = ("email", "sms", "webhook", "kafka")
+"""The channels that asks may leave by."""
+
+FIELDS: Mapping[str, str] = {"email": "email", "sms": "phone"}
+"""Which field of the card holds the address that a channel needs; the others need none."""
+
+REPEATABLE = ("sms", "webhook", "kafka")
+"""Those whose other end recognises a repeat, so that what may have been sent is sent again."""
 
 NOTHING = timedelta(0)
+
+
+def reachable(contact: Contact, channel: str) -> bool:
+    """Say whether a card has the address that a channel needs."""
+    field = FIELDS.get(channel)
+    return field is None or bool(getattr(contact, field))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from services.ask import lives, store
+from services.ask import contacts, lives
 from services.ask.decide.rhythm import next_slot, places, signal
 from services.ask.decide.triggers import Found, candidate, in_segment
 from services.ask.handlers import Desk
@@ -74,7 +74,7 @@ class Walker:
         self, connection: db.Connection, plan: Plan, after: datetime, until: datetime
     ) -> list[Found]:
         customers = await lives.customers_between(connection, places(plan, after, until))
-        cards = await store.contacts(connection, customers)
+        cards = await contacts.cards(connection, customers)
         found = (_moment(plan, each, cards.get(each), after, until) for each in customers)
         return [each for each in found if each is not None]
 

@@ -10,7 +10,11 @@ from shared import settings
 
 
 class Settings(settings.Settings):
-    """`smtp_url` is smtp://, smtp+starttls:// or smtps://, with user:password@ where needed."""
+    """`smtp_url` is smtp://, smtp+starttls:// or smtps://, with user:password@ where needed.
+
+    `channel_secrets` sign the calls of channels; `outbound_allow` are networks that those may reach
+    besides public addresses.
+    """
 
     http_port: int = Field(default=8082, ge=0, le=65535)
     smtp_url: settings.SmtpUrl
@@ -19,3 +23,5 @@ class Settings(settings.Settings):
     )
     link_keys: settings.Keys
     pii_keys: settings.Keys
+    channel_secrets: settings.Secrets = Field(default_factory=dict)
+    outbound_allow: settings.Networks = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from shared.catalog.findings import Finding, suggest
 from shared.catalog.owners import Route, Team
+from shared.catalog.policy import Channels
 from shared.catalog.reading import Draft, Read
 from shared.catalog.touchpoints import (
     AbsenceTrigger,
@@ -26,6 +27,7 @@ def crosscheck(draft: Draft) -> Iterator[Finding]:
     yield from _names(draft)
     yield from _answers(draft)
     yield from _touchpoints(draft)
+    yield from _channels(draft)
     for survey in draft.surveys:
         yield from _languages(survey)
     teams = draft.declared["team"]
@@ -89,6 +91,19 @@ def _touchpoints(draft: Draft) -> Iterator[Finding]:
             if signal not in signals:
                 message = f'no source gives the signal "{signal}", {suggest(signal, signals)}'
                 yield read.finding(message, *place)
+
+
+def _channels(draft: Draft) -> Iterator[Finding]:
+    """A channel that another system sends must say where that system is."""
+    outlets = draft.policy.entry.channels if draft.policy else Channels()
+    for read in draft.touchpoints:
+        for name in read.entry.channels:
+            if name in ("sms", "webhook") and not outlets.outlet(name).url:
+                message = (
+                    f"channel {name} leads nowhere, add "
+                    f"`channels: {{{name}: {{url: …, secret: …}}}}` to policy.yaml"
+                )
+                yield read.finding(message, "channels")
 
 
 def _awaited(entry: Touchpoint) -> Iterator[tuple[str, Place]]:

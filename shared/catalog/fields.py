@@ -17,7 +17,13 @@ SOURCE_RULES = Rules(
     {"headers": "texts", "body": "dyn", "key": "string"}, max_input_bytes=64 * 1024
 )
 PROFILE_RULES = Rules(
-    {"profile.segment": "string", "profile.locale": "string", "profile.time_zone": "string"}
+    {
+        "profile.segment": "string",
+        "profile.locale": "string",
+        "profile.time_zone": "string",
+        "profile.value": "double",
+        "profile.rung": "string",
+    }
 )
 SIGNAL_RULES = Rules(
     {

@@ -7,7 +7,17 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.catalog.fields import Colour, Duration, Entry, Span, Text, TimeOfDay, TimeZone, Url
+from shared.catalog.fields import (
+    Colour,
+    Duration,
+    Entry,
+    Name,
+    Span,
+    Text,
+    TimeOfDay,
+    TimeZone,
+    Url,
+)
 
 
 class Caps(Entry):
@@ -56,6 +66,36 @@ class Brand(Entry):
     support_url: Url | None = None
 
 
+class Outlet(Entry):
+    """Where a channel leads, and how much it takes.
+
+    `url` is a system that sends, called with a webhook signed by the secret of that name.
+    """
+
+    url: Url | None = None
+    secret: Name | None = None
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Self:
+        if self.url and not self.secret:
+            raise ValueError("`url` without `secret`: name a secret of TOUCHBACK_CHANNEL_SECRETS")
+        return self
+
+
+class Channels(Entry):
+    """The channels that customers are asked over; mail and the topic need nothing more."""
+
+    email: Outlet = Outlet()
+    sms: Outlet = Outlet()
+    webhook: Outlet = Outlet()
+    kafka: Outlet = Outlet()
+
+    def outlet(self, name: str) -> Outlet:
+        """Return the outlet of a channel."""
+        return getattr(self, name, None) or Outlet()
+
+
 class Policy(Entry):
     """What holds for all touchpoints; everything has a careful default.
 
@@ -71,3 +111,4 @@ class Policy(Entry):
     time_zone: TimeZone = "UTC"
     retention: Retention = Retention()
     brand: Brand = Brand()
+    channels: Channels = Channels()

@@ -129,7 +129,7 @@ class Touchpoint(Entry):
     cancel_on: Annotated[tuple[SignalName, ...], FromYaml] = ()
     survey: Name | None = None
     channels: Annotated[
-        tuple[Literal["email", "sms", "webhook"], ...], FromYaml, Field(min_length=1)
+        tuple[Literal["email", "sms", "webhook", "kafka"], ...], FromYaml, Field(min_length=1)
     ] = ("email",)
     sample: Annotated[float, Field(ge=0, le=1)] = 1.0
     priority: Annotated[int, Field(ge=0, le=100)] = 50

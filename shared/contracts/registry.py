@@ -9,7 +9,7 @@ from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Message
 from shared.contracts.cases import Alert, CaseEvent
 from shared.contracts.responses import Feedback, OptOut, Response
-from shared.contracts.signals import Answer, Profile, Signal
+from shared.contracts.signals import Answer, CustomerErased, Profile, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ ALL: tuple[MessageType, ...] = (
     MessageType("touchback.signal.v1", topics.SIGNALS, Signal),
     MessageType("touchback.answer.v1", topics.ANSWERS, Answer),
     MessageType("touchback.profile.v1", topics.PROFILES, Profile),
+    MessageType("touchback.customer.erased.v1", topics.PROFILES, CustomerErased),
     MessageType("touchback.decision.v1", topics.DECISIONS, Decision),
     *_types(
         topics.INVITATIONS,

@@ -50,7 +50,9 @@ class Profile(Message):
     """A contact card update: a field that is None leaves what is known as it is.
 
     `email`, `phone` and `name` are encrypted with the keys of TOUCHBACK_PII_KEYS (shared/pii.py);
-    only `ask` reads them.
+    only `ask` reads them. `value` is what the customer is worth in a year, in whatever currency the
+    business counts. `consent_source` and `consent_at` say where and when consent was given or
+    refused; without them, the source and time of the update.
     """
 
     customer_id: CustomerId
@@ -63,3 +65,14 @@ class Profile(Message):
     time_zone: str | None = None
     segment: str | None = None
     consent: Consent | None = None
+    account_zone: str | None = None
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    consent_source: Name | None = None
+    consent_at: Moment | None = None
+
+
+class CustomerErased(Message):
+    """A customer's identity and words are to be removed everywhere; anonymous scores may stay."""
+
+    customer_id: CustomerId
+    at: Moment

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -13,59 +11,22 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from services.ask.channels.smtp import Mailer
+from services.ask.channels.words import DATES, WORDS, frame
+from services.ask.letters import BadAddress, Letter, Prepared
 from shared.catalog.fields import in_language
-from shared.catalog.policy import Brand
-from shared.catalog.touchpoints import Survey
-from shared.contracts.asks import Invitation
 
 ROW = 6
 """Scores in one row: eleven cells in one line do not fit a telephone."""
 
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "press": "Choose a number, then press Send on the page that opens.",
-        "open": "Answer on one short page",
-        "why": "Why you get this: on {date} you had to do with {brand}. We ask about it once.",
-        "reference": "Reference: {reference}",
-        "until": "The link works until {date}.",
-        "stop": "Do not ask me again",
-        "help": "Need help instead?",
-    },
-    "zh": {
-        "press": "请选择一个分数，然后在打开的页面上按“发送”。",
-        "open": "打开一页简短的问卷",
-        "why": "您收到此邮件的原因：{date}您曾与{brand}有过往来。此事我们只询问一次。",
-        "reference": "参考编号：{reference}",
-        "until": "链接有效期至{date}。",
-        "stop": "不再询问我",
-        "help": "需要帮助？",
-    },
-}
-_DATES = {"en": "{0.day} {0:%B} {0.year}", "zh": "{0.year}年{0.month}月{0.day}日"}
 _TEMPLATES = Path(__file__).parents[1] / "templates"
-
-
-class BadAddress(ValueError):
-    """The address is not one that mail can go to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What one mail says. `brand` and `survey` are those of the catalog."""
-
-    invitation: Invitation
-    survey: Survey
-    brand: Brand
-    stop_url: str
-    sender: str
-    recipient: str
-    written_at: datetime
 
 
 class Composer:
     """Makes mails from the templates."""
 
-    def __init__(self) -> None:
+    def __init__(self, sender: str) -> None:
+        self._sender = sender
         self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES),
             autoescape=select_autoescape(("html",)),
@@ -77,22 +38,42 @@ class Composer:
     def compose(self, letter: Letter) -> EmailMessage:
         """Return the mail with a text and an HTML part; raises BadAddress."""
         page = _page(letter)
-        message = _envelope(letter, str(page["question"]))
+        message = _envelope(letter, self._sender, str(page["subject"]))
         message.set_content(self._templates.get_template("ask.txt").render(page))
         html = self._templates.get_template("ask.html").render(page)
         message.add_alternative(html, subtype="html")
         return message
 
 
-def _envelope(letter: Letter, question: str) -> EmailMessage:
+class MailChannel:
+    """Sends by mail."""
+
+    def __init__(self, composer: Composer, mailer: Mailer) -> None:
+        self._composer = composer
+        self._mailer = mailer
+
+    async def prepare(self, letter: Letter) -> Prepared:
+        """Write the mail and have its address accepted; raises BadAddress."""
+        message = self._composer.compose(letter)
+        return await self._mailer.prepare(message, letter.recipient)
+
+    async def close(self) -> None:
+        """Leave the mail server."""
+        await self._mailer.close()
+
+
+def _envelope(letter: Letter, sender: str, subject: str) -> EmailMessage:
     message = EmailMessage()
-    domain = letter.sender.rpartition("@")[2]
-    message["From"] = Address(_line(letter.brand.name), addr_spec=letter.sender)
+    domain = sender.rpartition("@")[2]
+    message["From"] = Address(_line(letter.brand.name), addr_spec=sender)
     message["To"] = _address(letter.recipient)
-    message["Subject"] = _line(f"{letter.brand.name}: {question}")[:120]
+    message["Subject"] = _line(subject)[:120]
     message["Date"] = format_datetime(letter.written_at)
     # The same for every attempt, so that a repeat is recognised as one.
-    message["Message-ID"] = f"<{letter.invitation.invitation_id}@{domain}>"
+    name, ask = letter.invitation.invitation_id, f"<{letter.invitation.invitation_id}@{domain}>"
+    message["Message-ID"] = ask if letter.kind == "ask" else f"<{name}.{letter.kind}@{domain}>"
+    if letter.kind == "reminder":
+        message["In-Reply-To"] = ask
     message["Auto-Submitted"] = "auto-generated"
     message["List-Unsubscribe"] = f"<{letter.stop_url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -107,24 +88,28 @@ def _address(text: str) -> Address:
         raise BadAddress(f"not a mail address ({type(error).__name__})") from None
 
 
-def _page(letter: Letter) -> dict[str, object]:
+def _page(letter: Letter) -> Mapping[str, object]:
     invitation, survey, brand = letter.invitation, letter.survey, letter.brand
     language = survey.language(invitation.language)
-    frame = "zh" if language.partition("-")[0] == "zh" else "en"
-    words, date = WORDS[frame], _DATES[frame]
+    words, date = WORDS[frame(language)], DATES[frame(language)]
+    question, again = in_language(survey.question, language), letter.kind == "reminder"
+    lead = f"{words['reminder']}: " if again else ""
+    why = words["why_again" if again else "why"]
     scores = [] if survey.metric == "experience" else list(survey.scale.scores)
     return {
         "language": language,
         "words": words,
         "brand": brand,
         "ink": _ink(brand.color),
-        "question": in_language(survey.question, language),
+        "subject": f"{brand.name}: {lead}{question}",
+        "again": words["again"] if again else None,
+        "question": question,
         "low_label": in_language(survey.low_label, language),
         "high_label": in_language(survey.high_label, language),
         "rows": _rows(scores),
         "url": invitation.survey_url,
         "stop_url": letter.stop_url,
-        "why": words["why"].format(date=date.format(invitation.occurred_at), brand=brand.name),
+        "why": why.format(date=date.format(invitation.occurred_at), brand=brand.name),
         "reference": invitation.correlation,
         "until": words["until"].format(date=date.format(invitation.expires_at)),
     }

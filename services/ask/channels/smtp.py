@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP as LINES
 from email.policy import SMTPUTF8
-from typing import Any, TypeAlias
+from typing import Any
 
 import aiosmtplib
 
+from services.ask.letters import Accepted, Ambiguous, Deferred, Outcome, Rejected
 from shared import smtp
 
 CONNECT = 10.0
@@ -22,41 +23,24 @@ AWAY = (aiosmtplib.SMTPException, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """The server took the mail over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """The server did not take it, and may do so later."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """It will never be taken; `reason` is one of metrics.FAILURES."""
-
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ambiguous:
-    """The connection broke while the mail was handed over: it may or may not have been taken."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class Ready:
     """The server waits for the text of this mail."""
 
+    mailer: Mailer
     client: aiosmtplib.SMTP
     content: bytes
 
-
-Outcome: TypeAlias = Accepted | Deferred | Rejected | Ambiguous
+    async def hand_over(self) -> Outcome:
+        """Hand over the mail; raises nothing, for nobody else knows what became of it."""
+        try:
+            async with asyncio.timeout(DATA):
+                await self.client.data(self.content)
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error, "mail_refused")
+        except Exception as error:  # noqa: BLE001  (whatever broke, some of the mail may be out)
+            await self.mailer.close()
+            return Ambiguous(_said(error))
+        return Accepted()
 
 
 class Mailer:
@@ -78,19 +62,7 @@ class Mailer:
             await self.close()
             return Deferred(_said(error))
         refused = await self._address(client, recipient)
-        return refused or Ready(client, content)
-
-    async def hand_over(self, ready: Ready) -> Outcome:
-        """Hand over a mail; raises nothing, for nobody but this method knows what became of it."""
-        try:
-            async with asyncio.timeout(DATA):
-                await ready.client.data(ready.content)
-        except aiosmtplib.SMTPResponseException as error:
-            return _refused(error, "mail_refused")
-        except Exception as error:  # noqa: BLE001  (whatever broke, some of the mail may be out)
-            await self.close()
-            return Ambiguous(_said(error))
-        return Accepted()
+        return refused or Ready(self, client, content)
 
     async def close(self) -> None:
         """Leave; what the server says to that does not matter."""

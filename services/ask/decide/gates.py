@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from services.ask.decide.window import opens_at, zone
 from services.ask.model import Act, Ask, Decision, Facts, Later, Seen, Silent, stopped_by
-from services.ask.policy import SENDS, Plan
+from services.ask.policy import SENDS, Plan, reachable
 from shared.contracts.asks import RuleTrace, Silence
 
 Compared: TypeAlias = Mapping[str, JsonValue]
@@ -86,9 +86,7 @@ def chance(touchpoint: str, event_key: str, salt: str) -> float:
 
 def channel(facts: Facts, plan: Plan) -> str | None:
     """Return the first channel over which this customer can be reached."""
-    addresses = {"email": facts.contact.email}
-    usable = (name for name in plan.channels if name in SENDS and addresses.get(name))
-    return next(usable, None)
+    return next((name for name in plan.channels if reachable(facts.contact, name)), None)
 
 
 def _go(facts: Facts, plan: Plan, now: datetime) -> Decision:

@@ -75,7 +75,7 @@ def in_segment(contact: Contact, plan: Plan) -> bool | Broken:
     if plan.rhythm is None or plan.rhythm.segment is None:
         return True
     try:
-        return plan.rhythm.segment.holds({"profile": _profile(contact)})
+        return plan.rhythm.segment.holds({"profile": contact.profile()})
     except RuleFailed as error:
         return Broken(error.reason)
 
@@ -146,13 +146,9 @@ def _counts_with(each: Seen, new: Seen, plan: Plan, count: Count) -> bool:
     return True
 
 
-def _profile(contact: Contact) -> dict[str, str | None]:
-    return {name: getattr(contact, name) for name in ("segment", "locale", "time_zone")}
-
-
 def _inputs(signal: Signal, contact: Contact) -> Inputs | Broken:
     try:
-        return SIGNAL_RULES.bind({"signal": signal.model_dump(), "profile": _profile(contact)})
+        return SIGNAL_RULES.bind({"signal": signal.model_dump(), "profile": contact.profile()})
     except RuleFailed as error:
         return Broken(error.reason)
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from services.ask import metrics, store
+from services.ask import contacts, metrics, store
 from services.ask.app import MIGRATIONS
 from services.ask.handlers import Desk, parse
 from services.ask.http import Api
@@ -289,7 +289,7 @@ async def test_the_newest_value_of_each_field_wins_whatever_the_order(ask: db.Da
         a_profile("between", at=START + hours(1), consent="granted"),
     )
     async with ask.connection() as connection:
-        card = (await store.contacts(connection, ["c1"]))["c1"]
+        card = (await contacts.cards(connection, ["c1"]))["c1"]
     assert (card.email, card.locale, card.segment, card.consent) == (
         "newest",
         "en",

@@ -12,9 +12,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ask.app import MIGRATIONS
-from services.ask.channels.mail import Composer, Letter
+from services.ask.channels.mail import Composer
 from services.ask.channels.smtp import Mailer, Ready
 from services.ask.handlers import Desk as Decider
+from services.ask.letters import Letter
 from services.ask.metrics import decision_delay
 from shared import db, migrate
 from shared.links import Links
@@ -82,7 +83,7 @@ class Faulty(Composer):
     """Breaks once."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("ask@shop.example")
         self.broken = True
 
     def compose(self, letter: Letter) -> EmailMessage:

@@ -127,3 +127,11 @@ async def test_the_metrics_show_what_was_decided_and_zeros_for_the_rest(
         "touchback_catalog_reload_failed 0.0",
     ):
         assert line in lines
+
+
+@pytest.mark.usefixtures("asked")
+def test_erase_leaves_nothing_to_explain_about_a_customer(environment: dict[str, str]) -> None:
+    result = CliRunner().invoke(app, ["erase", "c1"], env=environment)
+    assert (result.exit_code, result.output.count("\n")) == (0, 1)
+    code, said = explained(environment, "--customer", "c1")
+    assert (code, "No decision" in said) == (0, True)

@@ -10,13 +10,14 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from prometheus_client import CollectorRegistry
 
-from services.ask import store
+from services.ask import contacts, sends, store
 from services.ask.app import MIGRATIONS
-from services.ask.channels.mail import Composer
+from services.ask.channels.mail import Composer, MailChannel
 from services.ask.channels.smtp import Mailer
 from services.ask.handlers import Desk as Decider
 from services.ask.metrics import decision_delay
-from services.ask.sweep import LEASE, Desk, Sender
+from services.ask.outbound import Outbound
+from services.ask.sweep import LEASE, Sender
 from shared import db, migrate, tallies
 from shared.consume import Item
 from shared.contracts.responses import OptOut
@@ -59,9 +60,10 @@ def a_sender(
     composer: Composer | None = None,
 ) -> Sender:
     """A sender over the test catalog."""
-    catalog, links, words = a_catalog(), Links(KEYS), composer or Composer()
-    desk = Desk(lambda: catalog, links, PII, mailer, words, URL, "ask@shop.example")
-    return Sender(ask, clock, wake or Wake(ask), desk)
+    catalog = a_catalog()
+    mails = MailChannel(composer or Composer("ask@shop.example"), mailer)
+    outbound = Outbound(lambda: catalog, Links(KEYS), PII, {"email": mails}, URL)
+    return Sender(ask, clock, wake or Wake(ask), outbound, "email")
 
 
 async def plan(ask: db.Database, *customers: str, email: str = "{}@example.com") -> None:
@@ -257,7 +259,7 @@ async def test_a_sender_that_died_in_between_leaves_an_ask_nobody_sends_again(
 ) -> None:
     await plan(ask, "kim")
     async with ask.transaction() as connection:
-        dead = await store.claim_invitation(connection, START, START + LEASE)
+        dead = await sends.claim(connection, "email", START, START + LEASE)
     assert dead is not None
     sender = a_sender(ask, clock, mailer)
     clock.advance(LEASE)
@@ -278,7 +280,7 @@ async def test_an_ask_nobody_knows_about_still_counts_as_contact(
 ) -> None:
     await plan(ask, "kim")
     async with ask.transaction() as connection:
-        await store.claim_invitation(connection, START, START + LEASE)
+        await sends.claim(connection, "email", START, START + LEASE)
     clock.advance(LEASE * 2)
     await a_sender(ask, clock, mailer).expire()
     decider = Decider(lambda: a_catalog(), Links(KEYS), URL, decision_delay(CollectorRegistry()))
@@ -327,7 +329,7 @@ async def test_consent_withdrawn_after_the_decision_counts(
     await plan(ask, "kim")
     async with ask.transaction() as connection:
         later = a_profile(PII.encrypt("x@example.com"), "kim", START + hours(1), consent="refused")
-        await store.save_profiles(connection, [later])
+        await contacts.save_profiles(connection, [later])
     await a_sender(ask, clock, mailer).step()
     assert (await failures(ask), mail_sink.mails) == ({("email", "no_consent"): 1}, [])
 
@@ -373,7 +375,7 @@ async def test_a_claim_never_waits_for_another_one(
 ) -> None:
     await plan(ask, "c1", "c2")
     async with ask.transaction() as connection:
-        await store.claim_invitation(connection, START, START + LEASE)
+        await sends.claim(connection, "email", START, START + LEASE)
         async with asyncio.timeout(10):
             assert await a_sender(ask, clock, mailer).step()
     assert sorted(await states(ask)) == ["sending", "sent"]

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from services.ask import store
+from services.ask import contacts
 from services.ask.app import MIGRATIONS, build
 from services.ask.settings import Settings
 from shared import kafka as broker
@@ -58,7 +58,7 @@ async def test_a_signal_becomes_a_mail_and_three_messages(
 
 async def _has_card(runtime: Runtime, customer: str) -> bool:
     async with runtime.database.connection() as connection:
-        return customer in await store.contacts(connection, [customer])
+        return customer in await contacts.cards(connection, [customer])
 
 
 async def publish(kafka: str, body: Signal | Profile) -> None:

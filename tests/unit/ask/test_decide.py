@@ -137,7 +137,8 @@ def test_the_trace_says_what_was_opted_out_of() -> None:
 
 def test_a_channel_that_cannot_be_sent_over_is_no_address() -> None:
     plan = replace(PLAN, channels=("sms",))
-    assert reason(facts(contact=Contact(email="token", phone="token")), START, plan) == "no_address"
+    assert reason(facts(contact=Contact(email="token")), START, plan) == "no_address"
+    assert reason(facts(contact=Contact(phone="token")), START, plan) == "Ask"
 
 
 @pytest.mark.parametrize(

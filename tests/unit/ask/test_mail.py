@@ -8,7 +8,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from services.ask.channels.mail import BadAddress, Composer, Letter
+from services.ask.channels.mail import Composer
+from services.ask.letters import BadAddress, Letter
 from shared.catalog.policy import Brand
 from shared.catalog.touchpoints import Survey
 from shared.contracts.asks import Invitation
@@ -53,7 +54,6 @@ def a_letter(
         survey=survey or a_survey(),
         brand=brand or Brand(name="Shop"),
         stop_url="http://feedback.example/stop/TOKEN",
-        sender="ask@shop.example",
         recipient=recipient,
         written_at=START,
     )
@@ -67,7 +67,7 @@ def parts(message: EmailMessage) -> tuple[str, str]:
 
 
 def test_each_score_is_a_link_that_preselects_it_in_both_parts() -> None:
-    text, html = parts(Composer().compose(a_letter()))
+    text, html = parts(Composer("ask@shop.example").compose(a_letter()))
     for score in range(1, 6):
         assert f"{URL}?score={score}\n" in text
         assert f'href="{URL}?score={score}"' in html
@@ -76,13 +76,13 @@ def test_each_score_is_a_link_that_preselects_it_in_both_parts() -> None:
 
 
 def test_eleven_scores_stand_in_two_rows() -> None:
-    _, html = parts(Composer().compose(a_letter(a_survey(NPS))))
+    _, html = parts(Composer("ask@shop.example").compose(a_letter(a_survey(NPS))))
     assert html.count("<tr>") == 2
     assert html.count("?score=") == 11
 
 
 def test_the_mail_says_why_it_came_and_how_to_stop_it() -> None:
-    message = Composer().compose(a_letter())
+    message = Composer("ask@shop.example").compose(a_letter())
     text, html = parts(message)
     for part in (text, html):
         assert "Why you get this: on 2 March 2026 you had to do with Shop." in part
@@ -102,7 +102,7 @@ def test_the_mail_says_why_it_came_and_how_to_stop_it() -> None:
     ],
 )
 def test_the_mail_speaks_the_customers_language(language: str, question: str, frame: str) -> None:
-    message = Composer().compose(a_letter(language=language))
+    message = Composer("ask@shop.example").compose(a_letter(language=language))
     assert message["Subject"] == f"Shop: {question}"
     for part in parts(message):
         assert question in part
@@ -110,17 +110,20 @@ def test_the_mail_speaks_the_customers_language(language: str, question: str, fr
 
 
 def test_the_message_id_is_the_same_for_every_attempt() -> None:
-    ids = {Composer().compose(a_letter())["Message-ID"] for _ in range(2)}
+    ids = {Composer("ask@shop.example").compose(a_letter())["Message-ID"] for _ in range(2)}
     assert ids == {"<11111111-2222-3333-4444-555555555555@shop.example>"}
 
 
 def test_the_mail_stays_small() -> None:
-    assert len(Composer().compose(a_letter(a_survey(NPS), language="zh")).as_bytes()) <= 30 * 1024
+    assert (
+        len(Composer("ask@shop.example").compose(a_letter(a_survey(NPS), language="zh")).as_bytes())
+        <= 30 * 1024
+    )
 
 
 def test_texts_of_events_cannot_become_markup_or_headers() -> None:
     letter = a_letter(brand=Brand(name="Shop\r\nBcc: x@evil.example"), reference="<b>7</b>")
-    message = Composer().compose(letter)
+    message = Composer("ask@shop.example").compose(letter)
     assert message["Bcc"] is None
     _, html = parts(message)
     assert "<b>" not in html
@@ -138,7 +141,7 @@ def test_texts_of_events_cannot_become_markup_or_headers() -> None:
 )
 def test_what_is_no_address_is_refused_without_repeating_it(address: str) -> None:
     with pytest.raises(BadAddress) as caught:
-        Composer().compose(a_letter(recipient=address))
+        Composer("ask@shop.example").compose(a_letter(recipient=address))
     assert "example" not in str(caught.value)
 
 
@@ -150,7 +153,9 @@ def test_what_is_no_address_is_refused_without_repeating_it(address: str) -> Non
     ],
 )
 def test_scores_are_readable_on_any_brand_colour(colour: str, ink: str) -> None:
-    _, html = parts(Composer().compose(a_letter(brand=Brand(name="Shop", color=colour))))
+    _, html = parts(
+        Composer("ask@shop.example").compose(a_letter(brand=Brand(name="Shop", color=colour)))
+    )
     assert f"color:{ink}" in html
 
 
@@ -158,6 +163,6 @@ def test_three_part_surveys_are_answered_on_the_page() -> None:
     both = "{en: How, zh: 如何}"
     wanted = f"parts:\n  needs: {both}\n  ease: {both}\n  enjoyment: {both}\n"
     survey = a_survey({"surveys/delivery.yaml": SURVEY.replace("csat", "experience") + wanted})
-    text, html = parts(Composer().compose(a_letter(survey)))
+    text, html = parts(Composer("ask@shop.example").compose(a_letter(survey)))
     assert "?score=" not in text + html
     assert URL in text

@@ -96,7 +96,13 @@ ONE_PLACE = [
         TOUCH,
         "delay: 1h",
         "channels: [mail]",
-        "4: `channels`: 'mail' is not one of email, sms, webhook",
+        "4: `channels`: 'mail' is not one of email, sms, webhook, kafka",
+    ),
+    (
+        TOUCH,
+        "delay: 1h",
+        "channels: [sms, email]",
+        "4: channel sms leads nowhere, add `channels: {sms: {url: …, secret: …}}` to policy.yaml",
     ),
     (
         TOUCH,
@@ -262,8 +268,8 @@ POLICY = [
         "caps: {floor: 40d}\nquiet: 3",
         [
             "1: `caps`: `floor` is the hard minimum: it cannot be longer than `person`",
-            "2: `quiet`: unknown field, there is brand, caps, hold_window, holdout, retention, "
-            "salt, send_window, time_zone",
+            "2: `quiet`: unknown field, there is brand, caps, channels, hold_window, holdout, "
+            "retention, salt, send_window, time_zone",
         ],
     ),
     (

@@ -54,7 +54,9 @@ def test_an_unknown_name_is_an_error_of_its_own() -> None:
 
 
 def test_every_kind_of_trigger_is_accepted_with_its_defaults() -> None:
-    catalog = load_files(catalog_files({"touchpoints.yaml": TOUCHPOINTS + EVERY_TRIGGER}))
+    outlet = "channels: {sms: {url: 'https://sms.example/send', secret: sms}}"
+    files = {"touchpoints.yaml": TOUCHPOINTS + EVERY_TRIGGER, "policy.yaml": outlet}
+    catalog = load_files(catalog_files(files))
     kinds = [type(touchpoint.on) for touchpoint in catalog.touchpoints]
     assert kinds == [EventTrigger, CountTrigger, AbsenceTrigger, RhythmTrigger]
     assert catalog.touchpoint("delivered").answer_within == timedelta(days=14)

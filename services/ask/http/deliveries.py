@@ -1,0 +1,65 @@
+"""What providers report about asks they took over: bounces and complaints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.ask import outcomes, sends
+from services.ask.http.once import Door, Said, parsed
+from shared import db, web
+from shared.catalog.catalog import Catalog
+from shared.contracts.api import Body
+from shared.contracts.base import Moment
+
+WRITE = "deliveries:write"
+
+
+class Report(Body):
+    """What became of an ask after it was accepted.
+
+    A `hard_bounce` ends the use of that address, a `complaint` is an opt-out, the others are only
+    kept.
+    """
+
+    invitation_id: UUID
+    outcome: Literal["delivered", "soft_bounce", "hard_bounce", "complaint"]
+    at: Moment
+
+
+class DeliveryApi:
+    """POST /v1/deliveries."""
+
+    def __init__(self, door: Door, catalog: Callable[[], Catalog]) -> None:
+        self._door = door
+        self._catalog = catalog
+
+    def routes(self) -> list[Route]:
+        """Return the paths."""
+        return [Route("/v1/deliveries", self.report, methods=["POST"])]
+
+    async def report(self, request: Request) -> Response:
+        """Take a report; the same one twice changes nothing."""
+        web.require(request, self._door.tokens, WRITE)
+        body = await web.body(request)
+        said = parsed(Report, body)
+
+        async def work(connection: db.Connection, now: datetime) -> Said:
+            found = await sends.invitation(connection, str(said.invitation_id))
+            if found is None:
+                raise HTTPException(404, "there is no such invitation")
+            sending, state = found
+            id, channel = sending.invitation.invitation_id, sending.channel
+            if await sends.add_report(connection, id, said.outcome, channel, said.at):
+                report = outcomes.Report(said.outcome, said.at)
+                await outcomes.reported(connection, sending, state, report, self._catalog(), now)
+            return 202, {"invitation_id": id, "outcome": said.outcome}
+
+        return await self._door.write(request, "delivery.report", body, work)

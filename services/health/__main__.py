@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -26,8 +27,10 @@ def missing(port: str) -> str | None:
         return f"nobody answers on port {port}: {error}"
 
 
-def main() -> None:
-    """Say what is missing, if anything."""
+def app(arguments: Sequence[str] = (), prog_name: str = "touchback health") -> None:
+    """Say what is missing, if anything; called like the programs of the other commands."""
+    if arguments:
+        sys.exit(f"usage: {prog_name}")
     absent = missing(os.environ.get("TOUCHBACK_HTTP_PORT", USUAL_PORT))
     if absent is not None:
         sys.stderr.write(f"touchback: not ready: {absent}\n")
@@ -35,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    app(sys.argv[1:])

@@ -93,7 +93,7 @@ def _page(letter: Letter) -> Mapping[str, object]:
     language = survey.language(invitation.language)
     words, date = WORDS[frame(language)], DATES[frame(language)]
     question, again = in_language(survey.question, language), letter.kind == "reminder"
-    lead = f"{words['reminder']}: " if again else ""
+    lead = words["reminder"] if again else ""
     why = words["why_again" if again else "why"]
     scores = [] if survey.metric == "experience" else list(survey.scale.scores)
     return {
@@ -104,8 +104,12 @@ def _page(letter: Letter) -> Mapping[str, object]:
         "subject": f"{brand.name}: {lead}{question}",
         "again": words["again"] if again else None,
         "question": question,
-        "low_label": in_language(survey.low_label, language),
-        "high_label": in_language(survey.high_label, language),
+        "ends": words["ends"].format(
+            low=survey.scale.minimum,
+            low_label=in_language(survey.low_label, language),
+            high=survey.scale.maximum,
+            high_label=in_language(survey.high_label, language),
+        ),
         "rows": _rows(scores),
         "url": invitation.survey_url,
         "stop_url": letter.stop_url,

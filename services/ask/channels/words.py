@@ -15,7 +15,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "why_again": "Why you get this: on {date} you had to do with {brand}. "
         "This is our only reminder.",
         "again": "You have not answered yet. If you still want to, it takes a minute.",
-        "reminder": "Reminder",
+        "reminder": "Reminder: ",
+        "ends": "{low} = {low_label}, {high} = {high_label}",
+        "full_stop": ". ",
         "reference": "Reference: {reference}",
         "until": "The link works until {date}.",
         "stop": "Do not ask me again",
@@ -28,7 +30,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "why": "您收到此邮件的原因：{date}您曾与{brand}有过往来。此事我们只询问一次。",
         "why_again": "您收到此邮件的原因：{date}您曾与{brand}有过往来。我们只提醒这一次。",
         "again": "您还没有回答。如果您仍愿意，只需一分钟。",
-        "reminder": "提醒",
+        "reminder": "提醒：",
+        "ends": "{low} = {low_label}，{high} = {high_label}",
+        "full_stop": "。",
         "reference": "参考编号：{reference}",
         "until": "链接有效期至{date}。",
         "stop": "不再询问我",
@@ -52,6 +56,6 @@ def line(letter: Letter) -> str:
     language = letter.survey.language(letter.invitation.language)
     words = WORDS[frame(language)]
     question = in_language(letter.survey.question, language)
-    lead = f"{words['reminder']}: " if letter.kind == "reminder" else ""
+    lead = words["reminder"] if letter.kind == "reminder" else ""
     stop = words["short_stop"].format(url=letter.stop_url)
     return f"{letter.brand.name}: {lead}{question} {letter.invitation.survey_url} {stop}"

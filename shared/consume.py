@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from aiokafka import ConsumerRecord
 from prometheus_client import Counter
@@ -92,6 +92,30 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A record of a batch, and why it cannot be understood, if so."""
+
+    record: Record
+    refusal: str | None
+
+
+class Gate(Protocol):
+    """Decides which records are left unread where they stand, to come again later."""
+
+    def closed(self) -> frozenset[str]:
+        """Name the topics that are not to be fetched now."""
+        ...
+
+    async def hold(self, seen: Sequence[Seen]) -> Sequence[Record]:
+        """Return the records of a batch that wait; of a partition always all to the end."""
+        ...
+
+    def stored(self, seen: Sequence[Seen]) -> None:
+        """Take note of the others, which are committed now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """What consumers count in memory."""
 
@@ -112,6 +136,7 @@ class Consumer(Generic[T]):
         handle: Handle[T],
         counters: Counters,
         pulse: Pulse,
+        gate: Gate | None = None,
     ) -> None:
         self._service = service
         self._database = database
@@ -120,22 +145,26 @@ class Consumer(Generic[T]):
         self._handle = handle
         self._counters = counters
         self.pulse = pulse
+        self.gate = gate
         self.busy = False
 
-    async def take(self, records: Sequence[Record]) -> None:
-        """Handle a batch; returns when it is committed. While PostgreSQL is away, it waits."""
+    async def take(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Handle a batch; returns when it is committed. While PostgreSQL is away, it waits.
+
+        What a gate holds back is returned, untouched: it must be read again.
+        """
         self.busy = True
         try:
-            await self._until_stored(records)
+            return await self._until_stored(records)
         finally:
             self.busy = False
 
-    async def _until_stored(self, records: Sequence[Record]) -> None:
+    async def _until_stored(self, records: Sequence[Record]) -> Sequence[Record]:
         wait = 0.1
         self.pulse.beat()
         while True:
             try:
-                await self._take_all_or_each(records)
+                return await self._take_all_or_each(records)
             except Exception as error:  # noqa: BLE001  (a record at fault is in the dead letters by now: what is left is the database)
                 _log.warning(
                     "batch waits for the database",
@@ -148,11 +177,29 @@ class Consumer(Generic[T]):
                     self.pulse.beat()
                 await asyncio.sleep(wait * random.uniform(0.8, 1.2))
                 wait = min(wait * 2, LONGEST_WAIT)
-            else:
-                return
 
-    async def _take_all_or_each(self, records: Sequence[Record]) -> None:
+    async def _take_all_or_each(self, records: Sequence[Record]) -> Sequence[Record]:
         parsed, refused = self._parse_all(records)
+        if self.gate is None:
+            await self._store_all_or_each(parsed, refused)
+            self._count(records)
+            return ()
+        reasons = {each.record.position: str(each.error) for each in refused}
+        seen = [Seen(record, reasons.get(record.position)) for record in records]
+        held = await self.gate.hold(seen)
+        waiting = {each.position for each in held}
+        await self._store_all_or_each(
+            [each for each in parsed if each[0].position not in waiting],
+            [each for each in refused if each.record.position not in waiting],
+        )
+        taken = [each for each in seen if each.record.position not in waiting]
+        self.gate.stored(taken)
+        self._count([each.record for each in taken])
+        return held
+
+    async def _store_all_or_each(
+        self, parsed: Sequence[tuple[Record, Sequence[Item[T]]]], refused: Sequence[Refused]
+    ) -> None:
         try:
             await self._store([item for _, items in parsed for item in items], refused)
         except db.NOT_THE_RECORD:
@@ -162,6 +209,8 @@ class Consumer(Generic[T]):
             await self._store([], refused)
             for record, items in parsed:
                 await self._store_one(record, items)
+
+    def _count(self, records: Sequence[Record]) -> None:
         for topic, count in _count(record.topic for record in records).items():
             self._counters.consumed.labels(topic, topics.group(self._service)).inc(count)
 

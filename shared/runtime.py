@@ -28,7 +28,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from shared import db, inbox, kafka, migrate, web
 from shared.catalog import CatalogHolder
 from shared.clock import Clock, monotonic
-from shared.consume import Consumer, Handle, Parse
+from shared.consume import Consumer, Gate, Handle, Parse
 from shared.errors import SchemaOutdated
 from shared.metrics import (
     DEAD_LETTERS,
@@ -100,7 +100,12 @@ class Runtime:
         return holder
 
     def consume(
-        self, from_topics: Sequence[str], *, parse: Parse[T], handle: Handle[T]
+        self,
+        from_topics: Sequence[str],
+        *,
+        parse: Parse[T],
+        handle: Handle[T],
+        gate: Gate | None = None,
     ) -> Consumer[T]:
         """Take these topics in batches, as the service's one consumer group."""
         consumer = Consumer(
@@ -111,6 +116,7 @@ class Runtime:
             handle=handle,
             counters=self._kernel.counters,
             pulse=self._pulse("consumer"),
+            gate=gate,
         )
         self._subscriptions.add(from_topics, consumer)
         return consumer

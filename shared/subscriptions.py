@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from prometheus_client import Gauge
@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 from shared import kafka, topics
 from shared.consume import BATCH, Consumer, raw_batch, unread_batch
 from shared.pulse import Pulse
+from shared.records import Record
 from shared.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Subscriptions:
                 await broker.start()
             while True:
                 pulse.beat()
+                self._follow_gates()
                 if not await self._measure_lag():
                     self._beat_the_idle()
                 await asyncio.sleep(LOOK)
@@ -100,7 +102,32 @@ class Subscriptions:
             parser=unread_batch,
             decoder=raw_batch,
         )
-        subscriber(consumer.take)
+
+        async def take(batch: list[Record]) -> None:
+            self._put_back(await consumer.take(batch))
+
+        subscriber(take)
+
+    def _put_back(self, records: Sequence[Record]) -> None:
+        """Read these again once their partition is fetched again; the commit stops before them."""
+        first: dict[TopicPartition, int] = {}
+        for each in records:
+            place = TopicPartition(each.topic, each.partition)
+            first[place] = min(first.get(place, each.offset), each.offset)
+        for member in self._members():
+            for place in member.assignment() & first.keys():
+                member.seek(place, first[place])
+                member.pause(place)
+
+    def _follow_gates(self) -> None:
+        """Fetch what a gate opened, and no longer what it closed; also after partitions moved."""
+        gates = [consumer.gate for _, consumer in self._wanted if consumer.gate]
+        closed = frozenset(topic for gate in gates for topic in gate.closed())
+        for member in self._members() if gates else ():
+            waiting = member.paused()
+            shut = {place for place in member.assignment() if place.topic in closed}
+            member.pause(*(shut - waiting))
+            member.resume(*(waiting - shut))
 
     def _members(self) -> list[AIOKafkaConsumer]:
         subscribers = self._broker.subscribers if self._broker else ()
@@ -114,17 +141,20 @@ class Subscriptions:
                 consumer.pulse.beat()
 
     async def _measure_lag(self) -> int:
+        """Publish how much waits; returns how much of it is being worked on."""
         lag = dict.fromkeys(self._lagging, 0)  # a topic that moved to another replica is 0 here
+        left_alone = 0
         for member in self._members():
             for partition in member.assignment():
                 # Unknown until the first fetch; the position waits for that fetch too.
                 end = member.highwater(partition)
                 behind = end - await member.position(partition) if end else 0
                 lag[partition.topic] = lag.get(partition.topic, 0) + max(0, behind)
+                left_alone += max(0, behind) if partition in member.paused() else 0
         self._lagging = set(lag)
         for topic, behind in lag.items():
             self._lag.labels(topic, topics.group(self._service)).set(behind)
-        return sum(lag.values())
+        return sum(lag.values()) - left_alone
 
     async def _leave(self, broker: KafkaBroker) -> None:
         self._broker = None

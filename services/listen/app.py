@@ -9,9 +9,11 @@ from pathlib import Path
 from services.listen import metrics
 from services.listen.handlers import SERVICE, Listener
 from services.listen.http import Door
+from services.listen.pausing import Pauses
 from services.listen.policy import Dialects, dialects
 from services.listen.settings import Settings
 from services.listen.signatures import unusable
+from services.listen.sources import SourcesApi
 from shared.catalog.catalog import Catalog
 from shared.catalog.watch import CatalogHolder
 from shared.clock import Clock
@@ -46,15 +48,23 @@ class Current:
 def build(settings: Settings, clock: Clock) -> Runtime:
     """Compose the service; connects to nothing yet. Raises when a webhook has no usable secret."""
     runtime = Runtime(SERVICE, settings, clock, MIGRATIONS)
-    current = Current(runtime.catalog())
+    holder = runtime.catalog()
+    current = Current(holder)
     require_secrets(current(), settings.source_secrets)
     listener = Listener(current, Pii(settings.pii_keys), settings.pii_keys[0])
     runtime.source_topics = current().topics
+    pauses = Pauses(runtime.database, clock, current)
     if runtime.source_topics:
-        runtime.consume(runtime.source_topics, parse=listener.parse, handle=listener.handle)
+        runtime.consume(
+            runtime.source_topics, parse=listener.parse, handle=listener.handle, gate=pauses
+        )
+    holder.subscribe(lambda _: pauses.catalog_changed())
+    runtime.worker("pauses", pauses.run)
+    runtime.gauges(pauses.gauge)
     posted = metrics.webhooks(runtime.registry, current().webhooks)
     door = Door(runtime.database, clock, current, settings.source_secrets, posted)
     runtime.routes(door.routes())
+    runtime.routes(SourcesApi(current, pauses, settings.api_tokens, clock).routes())
     runtime.tallies(metrics.counters(current().sources))
     return runtime
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from services.listen.formats import read
 from services.listen.model import Mapped, Outcome, Skipped, SourceEvent, Unused
 from shared.catalog.fields import SOURCE_RULES
 from shared.catalog.sources import ProfileMapping, ResponseMapping, SignalMapping, Source
@@ -18,6 +19,7 @@ from shared.contracts.base import Message
 from shared.contracts.envelope import describe
 from shared.contracts.signals import Answer, Profile, Signal
 from shared.errors import UnreadableMessage
+from shared.records import Record
 from shared.rules import Condition, Expression, Inputs, RuleFailed
 
 Body = TypeVar("Body", bound=Message)
@@ -25,6 +27,18 @@ _NO_KEY = re.compile(r'Key not found in map : "?(?P<key>[^"]*)"?')
 _NO_ZONE = "String to Timestamp conversion failed"
 _IN_CATALOG = {"source_event_id": "id", "answer_id": "id", "customer_id": "customer"}
 _CARD = ("email", "phone", "name", "locale", "time_zone", "segment", "consent")
+
+
+def understand(record: Record, source: Source, used: frozenset[str]) -> tuple[Outcome, ...]:
+    """Say what each event of a record means to a source.
+
+    Raises UnreadableMessage with one line when any of them cannot be read or mapped.
+    """
+    try:
+        event = read(record, source.format)
+        return (decide(event, source, used) if isinstance(event, SourceEvent) else event,)
+    except UnreadableMessage as error:
+        raise UnreadableMessage(f"source {source.source}: {error}") from error
 
 
 def decide(event: SourceEvent, source: Source, used: frozenset[str]) -> Outcome:

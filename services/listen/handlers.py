@@ -8,16 +8,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import assert_never
 
-from services.listen.decide import decide
-from services.listen.formats import read
-from services.listen.model import Finding, Mapped, Outcome, Skipped, SourceEvent, Unused
+from services.listen.decide import understand
+from services.listen.model import Finding, Mapped, Skipped, Unused
 from services.listen.policy import Dialects
 from shared import db, logs, outbox
-from shared.catalog.sources import Source
 from shared.consume import Item
 from shared.contracts.envelope import stable_id
 from shared.contracts.signals import Answer, Profile, Signal
-from shared.errors import UnreadableMessage
 from shared.outbox import Outgoing
 from shared.pii import Pii
 from shared.records import Record
@@ -38,8 +35,11 @@ class Listener:
         """Raises UnreadableMessage when any source of the topic cannot make sense of the record."""
         dialects = self._current()
         parent = record.text_headers.get("traceparent")
-        sources = dialects.by_topic.get(record.topic, ())
-        outcomes = [(source, _outcome(record, source, dialects.used)) for source in sources]
+        outcomes = [
+            (source, outcome)
+            for source in dialects.on(record.topic)
+            for outcome in understand(record, source, dialects.used)
+        ]
         found = [
             (source.source, message)
             for source, outcome in outcomes
@@ -113,14 +113,6 @@ class Listener:
             at=profile.updated_at,
             id=id,
         )
-
-
-def _outcome(record: Record, source: Source, used: frozenset[str]) -> Outcome:
-    try:
-        event = read(record, source.format)
-        return decide(event, source, used) if isinstance(event, SourceEvent) else event
-    except UnreadableMessage as error:
-        raise UnreadableMessage(f"source {source.source}: {error}") from error
 
 
 def _signal(signal: Signal) -> Outgoing:

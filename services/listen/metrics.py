@@ -47,4 +47,9 @@ def counters(sources: Iterable[str]) -> list[TallyMetric]:
             ("source",),
             zeros,
         ),
+        TallyMetric(
+            "dead_letters_replayed",
+            "Dead letters sent to their topic once more, whichever service refused them.",
+            ("topic",),
+        ),
     ]

@@ -72,3 +72,28 @@ class Finding:
     source: str
     what: Signal | Answer | Profile | Unused | Skipped
     traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A topic that waits: why, what was counted, and when it is looked at again.
+
+    Until `open_until` it is read whatever becomes of it, because a person said so.
+    """
+
+    topic: str
+    since: datetime
+    reason: str
+    failed: int
+    seen: int
+    tries: int
+    next_try: datetime
+    open_until: datetime | None
+
+    def open(self, now: datetime) -> bool:
+        """Whether somebody wants it read all the same."""
+        return self.open_until is not None and now < self.open_until
+
+    def holds(self, now: datetime) -> bool:
+        """Whether nothing is to be read now, not even to try."""
+        return not self.open(now) and now < self.next_try

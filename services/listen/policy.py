@@ -22,6 +22,10 @@ class Dialects:
         """Every topic to read, in a stable order."""
         return tuple(sorted(self.by_topic))
 
+    def on(self, topic: str) -> tuple[Source, ...]:
+        """Return the sources that publish on a topic."""
+        return self.by_topic.get(topic, ())
+
     @property
     def sources(self) -> tuple[str, ...]:
         """The name of every source, in a stable order."""

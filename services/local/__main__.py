@@ -91,8 +91,15 @@ async def _everything(data: Path, catalog: Path, screen: Screen) -> AsyncIterato
 
 
 def _inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """The surroundings without settings meant for others: what runs here is one closed world."""
-    return {name: value for name, value in environ.items() if not name.startswith("TOUCHBACK_")}
+    """The surroundings without settings meant for others: what runs here is one closed world.
+
+    Only the secrets of sources come from outside: their senders made them.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("TOUCHBACK_") or name.startswith("TOUCHBACK_SOURCE_SECRETS")
+    }
 
 
 async def _until_told(*work: Awaitable[None]) -> None:

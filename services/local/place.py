@@ -27,6 +27,8 @@ SCOPES = (
     "decisions:read",
     "responses:write",
     "alerts:read",
+    "sources:read",
+    "sources:act",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from shared.catalog.fields import (
     OptionalTextRule,
     SignalName,
     SourceCondition,
+    Span,
     TextRule,
     TimeRule,
     Topic,
@@ -73,6 +75,17 @@ class ResponseMapping(Entry):
     attributes: Attributes = Field(default_factory=dict)
 
 
+class PauseAbove(Entry):
+    """The share of refused records above which a source waits; sources on one topic wait together.
+
+    It is taken over what came `within` that time, once there are `at_least` so many records.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    at_least: Annotated[int, Field(ge=1, le=100_000)] = 20
+    within: Span = timedelta(minutes=5)
+
+
 class Source(Entry):
     """One system, the topic it publishes on, and what its events mean."""
 
@@ -80,6 +93,7 @@ class Source(Entry):
     topic: Topic
     format: Format
     webhook: Webhook | None = None
+    pause: PauseAbove = PauseAbove()
     signals: Annotated[tuple[SignalMapping, ...], FromYaml] = ()
     profiles: Annotated[tuple[ProfileMapping, ...], FromYaml] = ()
     responses: Annotated[tuple[ResponseMapping, ...], FromYaml] = ()

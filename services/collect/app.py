@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from services.collect import metrics, store, sweep
 from services.collect.handlers import Handlers
 from services.collect.http import Api
+from services.collect.pages.answers import AnswerPages
+from services.collect.pages.feedback import FeedbackPages
 from services.collect.pages.render import Renderer
 from services.collect.pages.stop import StopPages
 from services.collect.pages.survey import SurveyPages
+from services.collect.pages.visit import Visits
 from services.collect.policy import Policy
 from services.collect.settings import Settings
 from shared import topics
@@ -21,6 +26,8 @@ from shared.links import Links
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SMALLER = [Middleware(GZipMiddleware, minimum_size=500)]
+"""For files only: what a page says back to its reader is never compressed beside a secret."""
 
 
 def policy_of(catalog: Catalog) -> Policy:
@@ -28,8 +35,11 @@ def policy_of(catalog: Catalog) -> Policy:
     return Policy(
         touchpoints={each.touchpoint: each for each in catalog.touchpoints},
         surveys={each.survey: each for each in catalog.surveys},
+        teams={each.team: each for each in catalog.teams},
+        fallback=catalog.fallback_team,
         brand=catalog.policy.brand,
         time_zone=catalog.policy.time_zone,
+        keep_for=catalog.policy.retention.responses,
     )
 
 
@@ -45,17 +55,24 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     links = Links(settings.link_keys)
     renderer = Renderer(policy)
     database = runtime.database
+    visits = Visits(database, clock, links, policy, renderer)
     runtime.consume(
-        [topics.INVITATIONS, topics.ANSWERS], parse=handlers.parse, handle=handlers.handle
+        [topics.INVITATIONS, topics.ANSWERS, topics.CASES],
+        parse=handlers.parse,
+        handle=handlers.handle,
     )
     runtime.timers({store.FINAL: sweep.finish})
     runtime.routes(
         [
-            *SurveyPages(database, clock, links, policy, renderer).routes(),
+            *SurveyPages(visits).routes(),
+            *AnswerPages(visits).routes(),
             *StopPages(database, clock, links, renderer).routes(),
+            *FeedbackPages(database, clock, links, renderer).routes(),
             *Api(database, clock, settings, policy).routes(),
-            Route("/static/collect.css", renderer.style),
+            Route("/static/collect.css", renderer.style, middleware=SMALLER),
+            Route("/static/collect.js", renderer.script, middleware=SMALLER),
             Route("/static/icon.svg", renderer.icon),
+            Route("/static/logo.svg", renderer.logo),
         ]
     )
     runtime.tallies(metrics.tallies(policy()))

@@ -9,10 +9,13 @@ from services.collect.model import (
     Change,
     Changeable,
     Closed,
+    Feedback,
     Fresh,
     Happening,
     Invitation,
     InvitationId,
+    More,
+    Rating,
     Response,
     ResponseId,
     Standing,
@@ -21,6 +24,7 @@ from services.collect.model import (
 from services.collect.policy import CHANGEABLE_FOR, FINAL_AFTER, Policy
 from shared.catalog.scales import band
 from shared.catalog.touchpoints import Survey
+from shared.contracts import responses as contract
 from shared.contracts.base import Attribution
 from shared.contracts.envelope import stable_id
 
@@ -43,7 +47,7 @@ def response_id(asked: InvitationId) -> ResponseId:
 
 
 def first_score(
-    invitation: Invitation, survey: Survey, score: int, language: str, now: datetime
+    invitation: Invitation, survey: Survey, rating: Rating, language: str, now: datetime
 ) -> Change:
     """Take the first score; raises ValueError when it is not on the survey's scale."""
     response = Response(
@@ -53,8 +57,9 @@ def first_score(
         survey=survey.survey,
         metric=survey.metric,
         customer_id=invitation.customer_id,
-        score=score,
-        band=band(survey.metric, score),
+        score=rating.score,
+        band=band(survey.metric, *rating.all),
+        answers={"parts": rating.parts} if rating.parts else {},
         language=language,
         channel=invitation.channel,
         origin="page",
@@ -67,24 +72,71 @@ def first_score(
     return Change(response, ("received",), now + FINAL_AFTER)
 
 
-def other_score(response: Response, score: int, now: datetime) -> Change:
+def other_score(response: Response, rating: Rating, now: datetime) -> Change:
     """Take another score for the same answer, on the scale it was first given on."""
-    changed = _changed(
-        response, replace(response, score=score, band=band(response.metric, score)), now
+    parts = {"parts": rating.parts} if rating.parts else {}
+    after = replace(
+        response,
+        score=rating.score,
+        band=band(response.metric, *rating.all),
+        answers={**response.answers, **parts},
     )
+    changed = _changed(response, after, now)
     if response.completed_at is not None:
         return changed
     return replace(changed, final_at=now + FINAL_AFTER)
 
 
-def more(response: Response, comment: str | None, contact_wanted: bool, now: datetime) -> Change:
+def more(response: Response, added: More, now: datetime) -> Change:
     """Take the second page: it makes the answer final, or amends one that is final already."""
-    changed = _changed(
-        response, replace(response, comment=comment, contact_wanted=contact_wanted), now
-    )
+    changed = _changed(response, _with(response, added), now)
     if response.completed_at is not None:
         return changed
     return final(changed.response, now)
+
+
+def draft(response: Response, added: More, number: int, now: datetime) -> Change | None:
+    """Keep what is on the second page so far; None when the answer is beyond that already.
+
+    Nothing is said of it yet: that is for when the answer is final.
+    """
+    if response.completed_at is not None or is_old(response, number):
+        return None
+    kept = replace(_with(response, added), draft=number, changed_at=now)
+    return Change(kept, (), now + FINAL_AFTER)
+
+
+def is_old(response: Response | None, number: int) -> bool:
+    """Whether a save that a page made by itself was overtaken by a later one."""
+    return response is not None and number < response.draft
+
+
+def numbered(change: Change, number: int) -> Change:
+    """Remember the number of the save that made this change."""
+    newest = max(number, change.response.draft)
+    return replace(change, response=replace(change.response, draft=newest))
+
+
+def withdrawn(response: Response, now: datetime) -> Change:
+    """Take back all words; the score stays as a number."""
+    parts = {name: each for name, each in response.answers.items() if name == "parts"}
+    after = replace(
+        response, comment=None, contact_wanted=False, answers={**parts, "withdrawn": True}
+    )
+    changed = _changed(response, after, now)
+    return changed if response.completed_at else final(changed.response, now)
+
+
+def _with(response: Response, added: More) -> Response:
+    kept = {name: each for name, each in response.answers.items() if name == "parts"}
+    reasons = {"reasons": list(added.reasons)} if added.reasons else {}
+    effort = {"effort": added.effort} if added.effort is not None else {}
+    return replace(
+        response,
+        comment=added.comment,
+        contact_wanted=added.contact_wanted,
+        answers={**kept, **reasons, **effort},
+    )
 
 
 def final(response: Response, now: datetime) -> Change:
@@ -116,6 +168,29 @@ def given_elsewhere(submission: Submission, policy: Policy, now: datetime) -> Ch
         attributes=submission.attributes,
     )
     return Change(response, ("received", "completed"))
+
+
+def feedback(said: Feedback) -> contract.Feedback:
+    """Put what was said unasked into words for the others; who gave no name gets one for once."""
+    asked = said.invitation
+    typed = said.customer_id or f"anonymous-{said.feedback_id}"
+    return contract.Feedback(
+        feedback_id=said.feedback_id,
+        customer_id=asked.customer_id if asked else typed,
+        text=said.text,
+        language=said.language,
+        channel=asked.channel if asked else "web",
+        received_at=said.received_at,
+        metric="csat",
+        score=said.score,
+        band=band("csat", said.score),
+        urgent=said.urgent,
+        anonymous=asked is None and said.customer_id is None,
+        verified=asked is not None,
+        touchpoint=asked.touchpoint if asked else None,
+        correlation=asked.correlation if asked else None,
+        attribution=asked.attribution if asked else Attribution(),
+    )
 
 
 def same_answer(one: Response, other: Response) -> bool:

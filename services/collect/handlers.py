@@ -1,4 +1,4 @@
-"""What comes by topic: invitations of `ask`, and answers that were given to other tools."""
+"""What comes by topic: invitations, answers given to other tools, who has the case of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.collect.model import Invitation, InvitationId, InvitationState, Re
 from services.collect.policy import Policy
 from shared import consume, db
 from shared.consume import Item
-from shared.contracts import asks
+from shared.contracts import asks, cases
 from shared.contracts.envelope import Event, stable_id
 from shared.contracts.signals import Answer
 from shared.errors import UnreadableMessage
@@ -79,6 +79,9 @@ class Handlers:
     ) -> None:
         """Keep what a batch says."""
         events = [item.value for item in items]
+        await store.save_cases(
+            connection, [e.body for e in events if isinstance(e.body, cases.CaseEvent)]
+        )
         arrived = [_invitation(e, e.body) for e in events if isinstance(e.body, asks.Invitation)]
         await store.save_invitations(connection, arrived)
         await store.say_opt_outs(connection, [each.invitation_id for each in arrived], now)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, NewType
 
 from shared.contracts.base import Attribution, Band, Metric
+from shared.contracts.cases import CaseState
 from shared.contracts.responses import ResponseOrigin
 
 InvitationId = NewType("InvitationId", str)
@@ -36,7 +37,11 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One answer. `revision` rises with each change; `completed_at` is set once it is final."""
+    """One answer. `revision` rises with each change; `completed_at` is set once it is final.
+
+    `answers` has what was said beside score and comment: `parts`, `reasons`, `effort`. `draft`
+    numbers the saves that a page made by itself.
+    """
 
     response_id: ResponseId
     invitation_id: InvitationId | None
@@ -48,6 +53,7 @@ class Response:
     band: Band
     comment: str | None = None
     contact_wanted: bool = False
+    answers: dict[str, Any] = field(default_factory=dict)
     language: str | None
     channel: str
     origin: ResponseOrigin
@@ -55,9 +61,58 @@ class Response:
     changed_at: datetime
     completed_at: datetime | None = None
     revision: int = 1
+    draft: int = 0
     correlation: str | None = None
     attribution: Attribution = Attribution()
     attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What was chosen on the scale; an experience has three parts and is as good as its worst."""
+
+    score: int
+    parts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every score chosen."""
+        return tuple(self.parts.values()) or (self.score,)
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What was said on the second page."""
+
+    comment: str | None = None
+    contact_wanted: bool = False
+    reasons: tuple[str, ...] = ()
+    effort: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Who has the case of a low score, and until when they get in touch."""
+
+    case_id: str
+    team: str
+    state: CaseState
+    contact_by: datetime | None
+    contacted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """Something said unasked; `invitation` is the ask by whose link it came, if it has a name."""
+
+    feedback_id: str
+    text: str
+    score: int
+    urgent: bool
+    language: str
+    received_at: datetime
+    customer_id: str | None = None
+    invitation: Invitation | None = None
 
 
 @dataclass(frozen=True, slots=True)

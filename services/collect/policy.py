@@ -1,4 +1,4 @@
-"""What `collect` takes from the catalog: touchpoints, surveys, the brand customers see."""
+"""What `collect` takes from the catalog: touchpoints, surveys, owners, the brand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from shared.catalog.owners import Team
 from shared.catalog.policy import Brand
 from shared.catalog.touchpoints import Survey, Touchpoint
 
@@ -32,8 +33,16 @@ class Policy:
 
     touchpoints: Mapping[str, Touchpoint]
     surveys: Mapping[str, Survey]
+    teams: Mapping[str, Team]
+    fallback: Team
     brand: Brand
     time_zone: str
+    keep_for: timedelta
+
+    def owner(self, touchpoint: str) -> Team:
+        """Return the team that most likely gets a low score; which one does, `route` decides."""
+        found = self.touchpoints.get(touchpoint)
+        return self.teams.get(found.owner or "", self.fallback) if found else self.fallback
 
     def question(self, touchpoint: str) -> Question:
         """Return what a touchpoint asks; raises LookupError with one line when it asks nothing."""

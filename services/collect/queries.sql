@@ -22,45 +22,74 @@ select from invitations where invitation_id = $1 for update
 
 -- name: response_to
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
-       contact_wanted, language, channel, origin, received_at, changed_at, completed_at, revision,
-       correlation, attribution, attributes
+       contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
+       revision, draft, correlation, attribution, attributes
 from responses where invitation_id = $1
 
 -- name: response
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
-       contact_wanted, language, channel, origin, received_at, changed_at, completed_at, revision,
-       correlation, attribution, attributes
+       contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
+       revision, draft, correlation, attribution, attributes
 from responses where response_id = $1
 
 -- name: lock_unfinished
 -- In one order, so that sweeps of several replicas never deadlock.
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
-       contact_wanted, language, channel, origin, received_at, changed_at, completed_at, revision,
-       correlation, attribution, attributes
+       contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
+       revision, draft, correlation, attribution, attributes
 from responses where response_id = any($1::text[]) and completed_at is null
 order by response_id for update
 
 -- name: add_responses
 -- Returns those that were not there before: an answer counts once, however often it comes.
 insert into responses (response_id, invitation_id, touchpoint, survey, metric, customer_id, score,
-                       band, comment, contact_wanted, language, channel, origin, received_at,
-                       changed_at, completed_at, revision, correlation, attribution, attributes)
+                       band, comment, contact_wanted, answers, language, channel, origin,
+                       received_at, changed_at, completed_at, revision, draft, correlation,
+                       attribution, attributes)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::integer[], $8::text[], $9::text[], $10::boolean[], $11::text[],
-                     $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[],
-                     $16::timestamptz[], $17::integer[], $18::text[], $19::jsonb[], $20::jsonb[])
+                     $7::integer[], $8::text[], $9::text[], $10::boolean[], $11::jsonb[],
+                     $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
+                     $17::timestamptz[], $18::integer[], $19::bigint[], $20::text[],
+                     $21::jsonb[], $22::jsonb[])
 on conflict do nothing
 returning response_id
 
 -- name: change_responses
 update responses
 set score = new.score, band = new.band, comment = new.comment,
-    contact_wanted = new.contact_wanted, changed_at = new.changed_at,
-    completed_at = new.completed_at, revision = new.revision
-from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[],
-            $7::timestamptz[], $8::integer[])
-     as new (response_id, score, band, comment, contact_wanted, changed_at, completed_at, revision)
+    contact_wanted = new.contact_wanted, answers = new.answers, changed_at = new.changed_at,
+    completed_at = new.completed_at, revision = new.revision, draft = new.draft
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::boolean[], $6::jsonb[],
+            $7::timestamptz[], $8::timestamptz[], $9::integer[], $10::bigint[])
+     as new (response_id, score, band, comment, contact_wanted, answers, changed_at, completed_at,
+             revision, draft)
 where responses.response_id = new.response_id
+
+-- name: save_cases
+-- Which case an answer opened or joined; what is told of that case later is for all its answers.
+insert into cases (response_id, case_id, version, team, state, contact_by, contacted)
+select * from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[],
+                     $6::timestamptz[], $7::boolean[])
+on conflict do nothing
+
+-- name: update_cases
+update cases
+set version = new.version, team = new.team, state = new.state, contact_by = new.contact_by,
+    contacted = new.contacted
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[])
+     as new (case_id, version, team, state, contact_by, contacted)
+where cases.case_id = new.case_id and cases.version < new.version
+
+-- name: promise
+select case_id, team, state, contact_by, contacted from cases where response_id = $1
+
+-- name: add_feedback
+-- Returns its id when it was not there before: a form sent twice is one message.
+insert into feedback (feedback_id, customer_id, anonymous, verified, text, score, band, urgent,
+                      language, channel, origin, received_at, touchpoint, correlation, attribution)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+on conflict do nothing
+returning feedback_id
 
 -- name: opt_out
 insert into opt_outs (invitation_id, at) values ($1, $2) on conflict do nothing

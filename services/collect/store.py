@@ -11,15 +11,18 @@ from typing import Any
 from services.collect import decide
 from services.collect.model import (
     Change,
+    Feedback,
     Happening,
     Invitation,
     InvitationId,
+    Promise,
     Response,
     ResponseId,
 )
 from shared import db, outbox, sql, tallies, timers
 from shared.contracts import responses as contract
 from shared.contracts.base import Attribution
+from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import stable_id
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
@@ -35,9 +38,11 @@ _CHANGED = (
     "band",
     "comment",
     "contact_wanted",
+    "answers",
     "changed_at",
     "completed_at",
     "revision",
+    "draft",
 )
 
 
@@ -112,10 +117,68 @@ async def add(connection: db.Connection, changes: Iterable[Change], now: datetim
 
 async def change(connection: db.Connection, changes: Sequence[Change], now: datetime) -> None:
     """Keep answers that changed or became final, and say so."""
-    rows = [change.response for change in changes if change.happenings]
+    rows = [change.response for change in changes if change.happenings or change.final_at]
     if rows:
         await connection.execute(QUERIES["change_responses"], *_arrays(rows, _CHANGED))
     await _say(connection, changes, now)
+
+
+async def save_cases(connection: db.Connection, events: Sequence[CaseEvent]) -> None:
+    """Keep who has the case of an answer; the newest version of a case is for all its answers."""
+    if not events:
+        return
+    rows = [(event.score.response_id, *_case(event)) for event in events]
+    await connection.execute(QUERIES["save_cases"], *_columns(rows))
+    newest: dict[str, CaseEvent] = {}
+    for event in sorted(events, key=lambda each: each.version):
+        newest[event.case_id] = event
+    await connection.execute(
+        QUERIES["update_cases"], *_columns([_case(event) for event in newest.values()])
+    )
+
+
+def _case(event: CaseEvent) -> tuple[Any, ...]:
+    contact = next((each for each in event.deadlines if each.clock == "contact"), None)
+    return (
+        event.case_id,
+        event.version,
+        event.team,
+        event.state,
+        contact.due_at if contact else None,
+        contact is not None and contact.met_at is not None,
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def promise(connection: db.Connection, wanted: ResponseId) -> Promise | None:
+    """Return who has the case of an answer; None while nobody said so."""
+    row = await connection.fetchrow(QUERIES["promise"], wanted)
+    return Promise(**row) if row else None
+
+
+async def add_feedback(connection: db.Connection, said: Feedback) -> bool:
+    """Keep what was said unasked, and say so; False when it was there already."""
+    message = decide.feedback(said)
+    columns = (
+        "feedback_id customer_id anonymous verified text score band urgent language channel origin"
+        " received_at touchpoint correlation attribution"
+    )
+    values = [_value(message, column) for column in columns.split()]
+    if await connection.fetchval(QUERIES["add_feedback"], *values) is None:
+        return False
+    event = outbox.event(
+        service="collect",
+        type="touchback.feedback.received.v1",
+        body=message,
+        customer_id=message.customer_id,
+        at=said.received_at,
+        id=stable_id("feedback", message.feedback_id),
+    )
+    await outbox.add(connection, [event], said.received_at)
+    return True
 
 
 async def opt_out(connection: db.Connection, asked: InvitationId, now: datetime) -> None:
@@ -168,7 +231,10 @@ def _message(response: Response, now: datetime) -> contract.Response:
         customer_id=response.customer_id,
         score=response.score,
         band=response.band,
-        answers={"contact_wanted": True} if response.contact_wanted else {},
+        answers={
+            **response.answers,
+            **({"contact_wanted": True} if response.contact_wanted else {}),
+        },
         comment=response.comment,
         language=response.language,
         channel=response.channel,

@@ -125,8 +125,19 @@ def _awaited(entry: Touchpoint) -> Iterator[tuple[str, Place]]:
 
 def _languages(read: Read[Survey]) -> Iterator[Finding]:
     """Every text must exist in the languages of the question, or pages would mix them."""
-    survey = read.entry
-    wanted = set(survey.question)
+    wanted = set(read.entry.question)
+    for place, languages in _texts(read.entry).items():
+        field = ".".join(str(step) for step in place)
+        if missing := ", ".join(sorted(wanted - languages)):
+            message = f"`{field}` has no text in {missing}, the question has"
+            yield read.finding(f"{message}: add it", *place)
+        if surplus := ", ".join(sorted(languages - wanted)):
+            message = f"`{field}` has a text in {surplus}, the question has none"
+            yield read.finding(f"{message}: add it there or remove it here", *place)
+
+
+def _texts(survey: Survey) -> dict[Place, set[str]]:
+    """Return the languages of every text but the question, by where it stands."""
     texts: dict[Place, set[str]] = {
         ("low_label",): set(survey.low_label),
         ("high_label",): set(survey.high_label),
@@ -137,14 +148,12 @@ def _languages(read: Read[Survey]) -> Iterator[Finding]:
     if survey.parts is not None:
         for name in ("needs", "ease", "enjoyment"):
             texts["parts", name] = set(getattr(survey.parts, name))
-    for place, languages in texts.items():
-        field = ".".join(str(step) for step in place)
-        if missing := ", ".join(sorted(wanted - languages)):
-            message = f"`{field}` has no text in {missing}, the question has"
-            yield read.finding(f"{message}: add it", *place)
-        if surplus := ", ".join(sorted(languages - wanted)):
-            message = f"`{field}` has a text in {surplus}, the question has none"
-            yield read.finding(f"{message}: add it there or remove it here", *place)
+    for band in ("low", "mid", "high"):
+        for position, reason in enumerate(getattr(survey.reasons, band)):
+            texts["reasons", band, position, "label"] = set(reason.label)
+    if survey.advocacy is not None:
+        texts["advocacy", "label"] = set(survey.advocacy.label)
+    return texts
 
 
 def _escalation(read: Read[Team], teams: set[str]) -> Iterator[Finding]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 from typing import Annotated, Self
+from xml.etree import ElementTree
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from shared.catalog.colours import DARK, LIGHT, READABLE, Rgb, contrast, readable, rgb, written
 from shared.catalog.fields import (
     Colour,
     Duration,
@@ -58,11 +60,63 @@ class Retention(Entry):
     alerts: Span = timedelta(days=400)
 
 
+LARGEST_LOGO = 4096
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _readable_on(ground: Rgb, what: str) -> AfterValidator:
+    def check(colour: str) -> str:
+        found = contrast(rgb(colour), ground)
+        if found < READABLE:
+            better = written(readable(rgb(colour), ground))
+            raise ValueError(
+                f'"{colour}" has a contrast of {found:.1f} to {what}, reading takes {READABLE}: '
+                f'take "{better}" or another one as clear'
+            )
+        return colour
+
+    return AfterValidator(check)
+
+
+def _logo(text: str) -> str:
+    """Refuse what is no small picture, or would fetch or run anything."""
+    if len(text) > LARGEST_LOGO:
+        raise ValueError(
+            f"the logo has {len(text)} characters, it may have {LARGEST_LOGO}: simplify its paths"
+        )
+    wanted = 'write the text of an SVG picture, such as <svg xmlns="http://www.w3.org/2000/svg"…'
+    if "<!" in text:
+        raise ValueError(f"the logo holds a declaration or comment, {wanted}")
+    try:
+        root = ElementTree.fromstring(text)  # without declarations there are no entities
+    except ElementTree.ParseError as error:
+        raise ValueError(f"the logo is not well-formed ({error}), {wanted}") from None
+    if root.tag != f"{SVG}svg" or not root.get("viewBox"):
+        raise ValueError(f"the logo is no SVG picture with a viewBox, {wanted}")
+    for element in root.iter():
+        _harmless(element)
+    return text
+
+
+def _harmless(element: ElementTree.Element) -> None:
+    name = element.tag.removeprefix(SVG)
+    if name in ("script", "foreignObject", "image", "use", "style", "a"):
+        raise ValueError(f"the logo may not hold <{name}>: keep to shapes and text")
+    if handlers := [each for each in element.attrib if each.startswith("on")]:
+        raise ValueError(f"the logo may not run anything: remove {handlers[0]}")
+
+
 class Brand(Entry):
-    """What customers see of the sender."""
+    """What customers see of the sender.
+
+    `logo` is the text of an SVG picture, shown before the name; it must be clear on light and dark
+    pages. `color_dark` is for dark pages; without it `color` is made lighter as far as it takes.
+    """
 
     name: Text = "Touchback"
-    color: Colour = "#1f4e79"
+    color: Annotated[Colour, _readable_on(LIGHT, "light pages")] = "#1f4e79"
+    color_dark: Annotated[Colour, _readable_on(DARK, "dark pages")] | None = None
+    logo: Annotated[str, AfterValidator(_logo)] | None = None
     support_url: Url | None = None
 
 

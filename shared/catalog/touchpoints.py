@@ -21,6 +21,7 @@ from shared.catalog.fields import (
     Stage,
     Texts,
     TimeZone,
+    Url,
     in_language,
 )
 from shared.catalog.scales import EXPERIENCE_PARTS, SCALES, Metric, Scale
@@ -191,8 +192,44 @@ class ExperienceParts(Entry):
     enjoyment: Texts
 
 
+class Reason(Entry):
+    """Something that the follow-up offers to choose; `reason` is its name in the answer."""
+
+    reason: Name
+    label: Texts
+
+
+Reasons = Annotated[tuple[Reason, ...], FromYaml, Field(max_length=8)]
+
+
+class BandReasons(Entry):
+    """What may be chosen for each quality of the experience; nothing where nothing is listed."""
+
+    low: Reasons = ()
+    mid: Reasons = ()
+    high: Reasons = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        for band in (self.low, self.mid, self.high):
+            names = [each.reason for each in band]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f'reason "{twice[0]}" is given twice for one band, rename one')
+        return self
+
+
+class Advocacy(Entry):
+    """Where a content customer may say so in public; offered after the score, never before."""
+
+    label: Texts
+    url: Url
+
+
 class Survey(Entry):
-    """One question on one scale, a follow-up and thanks by band, in every language alike."""
+    """One question on one scale, a follow-up and thanks by band, in every language alike.
+
+    `ask_effort` adds to the follow-up how much effort it took, in words.
+    """
 
     survey: Name
     metric: Metric
@@ -202,6 +239,9 @@ class Survey(Entry):
     high_label: Texts
     follow_up: BandTexts
     thanks: BandTexts
+    reasons: BandReasons = BandReasons()
+    ask_effort: bool = False
+    advocacy: Advocacy | None = None
 
     @property
     def scale(self) -> Scale:
@@ -224,4 +264,6 @@ class Survey(Entry):
                 f"`parts` ({', '.join(EXPERIENCE_PARTS)}) belong to metric experience, "
                 "and to no other: add or remove them"
             )
+        if self.ask_effort and self.metric in ("ces", "ces2"):
+            raise ValueError(f"metric {self.metric} asks about effort already: remove `ask_effort`")
         return self

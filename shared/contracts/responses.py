@@ -26,6 +26,9 @@ class Response(Message):
 
     `received_at` is when the first score was durable: all clocks of a case start there. `band` is
     the quality of the experience whatever the scale's direction. `score` is None only on `started`.
+    `answers` may hold `parts` (the scores of an experience by name), `reasons` (names from the
+    survey), `effort` (1 to 5, 5 is the most), `contact_wanted` (true), and `withdrawn` (true): the
+    customer took back all words, and whoever keeps them must forget them.
     """
 
     response_id: str
@@ -62,7 +65,14 @@ class OptOut(Message):
 
 
 class Feedback(Message):
-    """Something a customer told us unasked."""
+    """Something a customer told us unasked.
+
+    `score` is how they feel about it, on the scale of csat, and `band` its quality: a low one, or
+    an `urgent` one, is worth a case, like a low answer; `text` is its comment. `customer_id` is
+    known from a signed link or a bearer token when `verified`; else it is what they typed, or, when
+    `anonymous`, an id made for this message alone. `touchpoint` is the one they were asked about
+    when they told us; None where nobody had asked.
+    """
 
     feedback_id: str
     customer_id: CustomerId
@@ -70,3 +80,13 @@ class Feedback(Message):
     language: str | None = None
     channel: Name
     received_at: Moment
+    metric: Metric | None = None
+    score: int | None = None
+    band: Band | None = None
+    urgent: bool = False
+    anonymous: bool = False
+    verified: bool = False
+    origin: ResponseOrigin = "page"
+    touchpoint: Name | None = None
+    correlation: str | None = None
+    attribution: Attribution = Attribution()

@@ -1,47 +1,9 @@
-"""The brand's colour, made readable on light and dark pages whatever it is."""
+"""The brand's colour and pictures, as the pages need them."""
 
 from __future__ import annotations
 
-LIGHT = (245, 247, 249)
-DARK = (23, 27, 33)
-"""The harder one of page and card in each scheme, as in static/collect.css."""
-READABLE = 4.5
-"""Contrast that WCAG 2.2 AA asks of text."""
-
-Rgb = tuple[int, int, int]
-
-
-def _luminance(colour: Rgb) -> float:
-    def linear(channel: int) -> float:
-        part = channel / 255
-        return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = (linear(channel) for channel in colour)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: Rgb, other: Rgb) -> float:
-    """Return the contrast of two colours, 1 to 21."""
-    brighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (brighter + 0.05) / (darker + 0.05)
-
-
-def _mixed(colour: Rgb, towards: Rgb, share: float) -> Rgb:
-    red, green, blue = (
-        round(mine + (theirs - mine) * share) for mine, theirs in zip(colour, towards, strict=True)
-    )
-    return red, green, blue
-
-
-def readable(colour: Rgb, background: Rgb) -> Rgb:
-    """Return the colour, moved away from the background just as far as reading it takes."""
-    away: Rgb = (0, 0, 0) if _luminance(background) > 0.5 else (255, 255, 255)
-    steps = (_mixed(colour, away, step / 50) for step in range(51))
-    return next(each for each in steps if contrast(each, background) >= READABLE)
-
-
-def _hex(colour: Rgb) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)
+from shared.catalog.colours import DARK, LIGHT, readable, rgb, written
+from shared.catalog.policy import Brand
 
 
 def icon(colour: str) -> str:
@@ -52,11 +14,11 @@ def icon(colour: str) -> str:
     )
 
 
-def stylesheet(colour: str) -> str:
-    """Return the rules that bring the brand's colour, `#rrggbb`, into the pages."""
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    light, dark = (readable((red, green, blue), ground) for ground in (LIGHT, DARK))
+def stylesheet(brand: Brand) -> str:
+    """Return the rules that bring the brand's colours into the pages, readable in both schemes."""
+    light = readable(rgb(brand.color), LIGHT)
+    dark = readable(rgb(brand.color_dark or brand.color), DARK)
     return (
-        f":root {{ --brand: {_hex(light)}; }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root {{ --brand: {_hex(dark)}; }} }}\n"
+        f":root {{ --brand: {written(light)}; }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ --brand: {written(dark)}; }} }}\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from gettext import NullTranslations
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.requests import Request
@@ -28,15 +28,23 @@ ROOM = Path(__file__).parent
 HEADERS = {
     **web.PAGE_HEADERS,
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; img-src 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        "form-action 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
 KEPT = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+SANDBOXED = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 RETRY_AFTER = "5"
 
 Reason = Literal[
-    "unknown", "not_here_yet", "away", "expired", "cancelled", "already_answered", "too_large"
+    "unknown",
+    "not_here_yet",
+    "away",
+    "expired",
+    "cancelled",
+    "already_answered",
+    "nothing_here",
+    "too_large",
 ]
 STATUS: Mapping[Reason, int] = {
     "unknown": 404,
@@ -45,6 +53,7 @@ STATUS: Mapping[Reason, int] = {
     "expired": 410,
     "cancelled": 410,
     "already_answered": 410,
+    "nothing_here": 404,
     "too_large": 413,
 }
 
@@ -101,6 +110,11 @@ class Speech:
         time = f"{format_time(local, 'short', locale=self.language)} {local:%Z}"
         return both.replace("{0}", time).replace("{1}", self.date(moment)).replace("'", "")
 
+    def span(self, span: timedelta) -> str:
+        """Say a length of time as this language does, in hours up to two days."""
+        unit: Literal["hour", "day"] = "hour" if span <= timedelta(days=2) else "day"
+        return format_timedelta(span, granularity=unit, threshold=100, locale=self.language)
+
     def link(self, path: str, **query: str | None) -> str:
         """Return a link that keeps the language the customer asked for."""
         wanted = {"lang": self.asked_for, **query}
@@ -116,6 +130,8 @@ class Renderer:
         self._environment = environment()
         self._catalogues = languages.load(LOCALES)
         self._style = (ROOM / "static" / "collect.css").read_text(encoding="utf-8")
+        self._script = (ROOM / "static" / "collect.js").read_text(encoding="utf-8")
+        self._script_version = sha256(self._script.encode()).hexdigest()[:12]
 
     def speech(
         self, request: Request, preferred: str | None = None, offered: tuple[str, ...] = ()
@@ -148,13 +164,14 @@ class Renderer:
     ) -> HTMLResponse:
         """Return a page in one language."""
         text = self._environment.get_template(template).render(
-            context,
+            {"heard": speech.link("/f"), "stop": None, **context},
             speech=speech,
             translations=speech.translations,
             language=speech.language,
             languages=self._others(request, offered),
             brand=self._policy().brand,
             style=self._version(),
+            script=self._script_version,
             longest_comment=LONGEST_COMMENT,
         )
         return HTMLResponse(text, status, {**HEADERS, "Content-Language": speech.language})
@@ -171,7 +188,7 @@ class Renderer:
             here=request.url.path,
             posted=request.method == "POST",
             preselected=request.query_params.get("score", ""),
-            **context,
+            **{"mine": None, **context},
         )
         if STATUS[reason] == 503:
             page.headers["Retry-After"] = RETRY_AFTER
@@ -181,19 +198,35 @@ class Renderer:
         """Serve the stylesheet: ours, with the brand's colour before it."""
         return Response(self._css(), media_type="text/css", headers=KEPT)
 
+    async def script(self, request: Request) -> Response:
+        """Serve the script that saves on the way; every page works without it."""
+        return Response(self._script, media_type="text/javascript", headers=KEPT)
+
+    async def logo(self, request: Request) -> Response:
+        """Serve the brand's logo."""
+        logo = self._policy().brand.logo
+        if logo is None:
+            return Response(status_code=404)
+        return Response(logo, media_type="image/svg+xml", headers={**KEPT, **SANDBOXED})
+
     async def icon(self, request: Request) -> Response:
         """Serve the picture for the browser's tab."""
-        picture = look.icon(self._policy().brand.color)
-        return Response(picture, media_type="image/svg+xml", headers=KEPT)
+        brand = self._policy().brand
+        picture = brand.logo or look.icon(brand.color)
+        return Response(picture, media_type="image/svg+xml", headers={**KEPT, **SANDBOXED})
 
     def _css(self) -> str:
-        return look.stylesheet(self._policy().brand.color) + self._style
+        return look.stylesheet(self._policy().brand) + self._style
 
     def _version(self) -> str:
         return sha256(self._css().encode()).hexdigest()[:12]
 
     def _others(self, request: Request, offered: tuple[str, ...]) -> list[dict[str, str]]:
-        kept = {name: value for name, value in request.query_params.items() if name == "score"}
+        kept = {
+            name: value
+            for name, value in request.query_params.items()
+            if name in ("score", "change")
+        }
         return [
             {
                 "code": code,

@@ -1,69 +1,26 @@
-"""The question, the follow-up and the thanks. Only POST writes."""
+"""The question and the follow-up. Only POST writes; a page that saves by itself does so too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from services.collect import decide, store
-from services.collect.model import Change, Changeable, Closed, Invitation, Standing
+from services.collect.model import Change, Rating
 from services.collect.model import Response as Answer
 from services.collect.pages import forms
-from services.collect.pages.guard import Refused, guarded, invitation_of
-from services.collect.pages.render import HEADERS, Renderer, Speech
-from services.collect.policy import CHANGEABLE_FOR, Policy
+from services.collect.pages.guard import guarded
+from services.collect.pages.render import HEADERS
+from services.collect.pages.visit import Visit, Visits, see
 from shared import db
-from shared.catalog.fields import in_language
-from shared.catalog.scales import SCALES, Scale
-from shared.catalog.touchpoints import Survey
-from shared.clock import Clock
-from shared.links import Links
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What is known when somebody comes with a link."""
-
-    token: str
-    invitation: Invitation
-    survey: Survey
-    answer: Answer | None
-    standing: Standing
-    now: datetime
-    speech: Speech
-
-    @property
-    def scale(self) -> Scale:
-        """The scale of the answer that is there, else that of the survey as it is today."""
-        return SCALES[self.answer.metric] if self.answer else self.survey.scale
-
-    def link(self, rest: str = "", **query: str | None) -> str:
-        """Return the address of a page of this survey."""
-        return self.speech.link(f"/s/{self.token}{rest}", **query)
 
 
 class SurveyPages:
-    """The pages behind a survey link."""
+    """The pages that take an answer."""
 
-    def __init__(
-        self,
-        database: db.Database,
-        clock: Clock,
-        links: Links,
-        policy: Callable[[], Policy],
-        renderer: Renderer,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._links = links
-        self._policy = policy
-        self._renderer = renderer
+    def __init__(self, visits: Visits) -> None:
+        self._visits = visits
 
     def routes(self) -> list[Route]:
         """Return the routes; GET answers HEAD too."""
@@ -72,130 +29,75 @@ class SurveyPages:
             ("/s/{token}", self.take_score, "POST"),
             ("/s/{token}/more", self.follow_up, "GET"),
             ("/s/{token}/more", self.take_more, "POST"),
-            ("/s/{token}/thanks", self.thanks, "GET"),
         )
         return [
-            Route(path, guarded(self._renderer, page), methods=[method])
+            Route(path, guarded(self._visits.renderer, page), methods=[method])
             for path, page, method in pages
         ]
 
     async def question(self, request: Request) -> Response:
-        """Ask; a score in the address is only preselected."""
-        async with self._database.connection() as connection:
-            visit = await self._visit(connection, request)
-        _refuse_closed(visit)
-        return self._question(request, visit, request.query_params.get("score"))
+        """Ask; a score in the address is only preselected. Who has answered is told so first."""
+        visit = await self._visits.read(request)
+        visit.refuse_closed()
+        query = request.query_params
+        answered = visit.answer is not None and visit.answer.completed_at is not None
+        if answered and not {"score", "change"} & set(query):
+            return self._visits.page(request, "answered.html", visit)
+        chosen = {"score": query["score"]} if "score" in query else {}
+        return self._question(request, visit, forms.Form(chosen))
 
     async def take_score(self, request: Request) -> Response:
         """Keep the score, then ask for more."""
         form = request.state.form = await forms.read(request)
-        async with self._database.transaction() as connection:
-            visit = await self._visit(connection, request, lock=True)
-            _refuse_closed(visit)
-            score = forms.score(form.score, visit.scale)
-            if score is None:
-                return self._question(request, visit, None, missing=True)
-            if visit.answer is None:
-                await store.add(connection, [_first(visit, score)], visit.now)
-            else:
-                changed = decide.other_score(visit.answer, score, visit.now)
-                await store.change(connection, [changed], visit.now)
-        return _see(visit.link("/more"))
+        async with self._visits.database.transaction() as connection:
+            visit = await self._visits.visit(connection, request, lock=True)
+            visit.refuse_closed()
+            rating = forms.rating(form, visit.scale)
+            if rating is None and not form.own:
+                return self._question(request, visit, form, refused=True)
+            if rating is not None and not (form.own and decide.is_old(visit.answer, form.number)):
+                await _keep_score(connection, visit, rating, form.number)
+        return _kept(rating is not None) if form.own else see(visit.link("/more"))
 
     async def follow_up(self, request: Request) -> Response:
         """Show what one may add to a score."""
-        async with self._database.connection() as connection:
-            visit = await self._visit(connection, request)
-        _refuse_closed(visit)
+        visit = await self._visits.read(request)
+        visit.refuse_closed()
         if visit.answer is None:
-            return _see(visit.link())
-        form = forms.Form(None, visit.answer.comment or "", visit.answer.contact_wanted)
-        return self._follow_up(request, visit, visit.answer, form)
+            return see(visit.link())
+        return self._follow_up(request, visit, visit.answer, _given(visit.answer))
 
     async def take_more(self, request: Request) -> Response:
-        """Add the comment to the same answer, which makes it final."""
+        """Add the rest to the same answer, which makes it final."""
         form = request.state.form = await forms.read(request)
-        async with self._database.transaction() as connection:
-            visit = await self._visit(connection, request, lock=True)
-            _refuse_closed(visit)
+        async with self._visits.database.transaction() as connection:
+            visit = await self._visits.visit(connection, request, lock=True)
+            visit.refuse_closed()
             if visit.answer is None:
-                return _see(visit.link())
-            if forms.too_long(form.comment):
+                return see(visit.link())
+            long = forms.too_long(form.comment) > 0
+            if long and not form.own:
                 return self._follow_up(request, visit, visit.answer, form, refused=True)
-            added = decide.more(visit.answer, form.comment or None, form.contact, visit.now)
-            await store.change(connection, [added], visit.now)
-        return _see(visit.link("/thanks"))
-
-    async def thanks(self, request: Request) -> Response:
-        """Thank, and say what comes of it."""
-        async with self._database.connection() as connection:
-            visit = await self._visit(connection, request)
-        if visit.answer is None:
-            _refuse_closed(visit)
-            return _see(visit.link())
-        texts = getattr(visit.survey.thanks, visit.answer.band)
-        return self._page(request, "thanks.html", visit, text=_in(texts, visit), **_told(visit))
-
-    async def _visit(
-        self, connection: db.Connection, request: Request, *, lock: bool = False
-    ) -> Visit:
-        wanted = invitation_of(request, self._links, "survey")
-        if lock:
-            await store.lock(connection, wanted)
-        invitation = await store.invitation(connection, wanted)
-        if invitation is None:
-            raise Refused("not_here_yet")
-        survey = self._policy().surveys.get(invitation.survey)
-        if survey is None:
-            raise Refused("cancelled", preferred=invitation.language)
-        answer = await store.response_to(connection, wanted)
-        now = self._clock.now()
-        return Visit(
-            token=request.path_params["token"],
-            invitation=invitation,
-            survey=survey,
-            answer=answer,
-            standing=decide.standing(invitation, answer, now),
-            now=now,
-            speech=self._renderer.speech(request, invitation.language, survey.languages),
-        )
-
-    def _page(
-        self, request: Request, template: str, visit: Visit, *, status: int = 200, **context: Any
-    ) -> Response:
-        return self._renderer.page(
-            request,
-            template,
-            visit.speech,
-            status=status,
-            offered=visit.survey.languages,
-            link=visit.link,
-            text_language=visit.survey.language(visit.speech.language),
-            scale=visit.scale,
-            **context,
-        )
+            added = None if long else _added(visit, visit.answer, form)
+            if added is not None:
+                await store.change(connection, [added], visit.now)
+        return _kept(not long) if form.own else see(visit.link("/thanks"))
 
     def _question(
-        self, request: Request, visit: Visit, wanted: str | None, *, missing: bool = False
+        self, request: Request, visit: Visit, form: forms.Form, *, refused: bool = False
     ) -> Response:
-        picked = forms.score(wanted, visit.scale)
-        given = visit.answer.score if visit.answer else None
-        return self._page(
+        picked = forms.scores(form, visit.scale)
+        names = forms.names(visit.scale)
+        return self._visits.page(
             request,
             "question.html",
             visit,
-            status=422 if missing else 200,
-            question=_in(visit.survey.question, visit),
-            low_label=_in(visit.survey.low_label, visit),
-            high_label=_in(visit.survey.high_label, visit),
-            picked=picked,
-            chosen=given if picked is None else picked,
-            missing=missing,
+            status=422 if refused else 200,
+            names=names,
+            picked=picked.get("score"),
+            chosen={**_chosen(visit.answer), **picked},
+            missing=[name for name in names if name not in picked] if refused else [],
             asked_about=visit.invitation.occurred_at,
-            stop=visit.speech.link(
-                f"/stop/{self._links.sign('stop', visit.invitation.invitation_id)}"
-            ),
-            **_told(visit),
         )
 
     def _follow_up(
@@ -207,46 +109,54 @@ class SurveyPages:
         *,
         refused: bool = False,
     ) -> Response:
-        return self._page(
+        return self._visits.page(
             request,
             "more.html",
             visit,
             status=422 if refused else 200,
-            question=_in(getattr(visit.survey.follow_up, answer.band), visit),
+            question=visit.say(getattr(visit.survey.follow_up, answer.band)),
+            reasons=getattr(visit.survey.reasons, answer.band),
+            efforts=forms.EFFORTS if visit.survey.ask_effort else (),
             low=answer.band == "low",
             form=form,
             too_long=forms.too_long(form.comment),
-            **_told(visit),
         )
 
 
-def _first(visit: Visit, score: int) -> Change:
-    language = visit.speech.language
-    return decide.first_score(visit.invitation, visit.survey, score, language, visit.now)
+async def _keep_score(connection: db.Connection, visit: Visit, rating: Rating, number: int) -> None:
+    if visit.answer is None:
+        language = visit.speech.language
+        first = decide.first_score(visit.invitation, visit.survey, rating, language, visit.now)
+        await store.add(connection, [decide.numbered(first, number)], visit.now)
+    else:
+        other = decide.other_score(visit.answer, rating, visit.now)
+        await store.change(connection, [decide.numbered(other, number)], visit.now)
 
 
-def _in(texts: dict[str, str], visit: Visit) -> str:
-    return in_language(texts, visit.speech.language)
+def _added(visit: Visit, answer: Answer, form: forms.Form) -> Change | None:
+    offered = getattr(visit.survey.reasons, answer.band)
+    more = forms.more(form, tuple(each.reason for each in offered))
+    if form.own:
+        return decide.draft(answer, more, form.number, visit.now)
+    return decide.more(answer, more, visit.now)
 
 
-def _told(visit: Visit) -> dict[str, Any]:
-    """What a page says about the answer that is there already, if there is one."""
-    until = visit.standing.until if isinstance(visit.standing, Changeable) else None
-    return {"given": visit.answer.score if visit.answer else None, "until": until}
-
-
-def _refuse_closed(visit: Visit) -> None:
-    if not isinstance(visit.standing, Closed):
-        return
-    raise Refused(
-        visit.standing.reason,
-        preferred=visit.invitation.language,
-        given=visit.answer.score if visit.answer else None,
-        until=visit.answer.received_at + CHANGEABLE_FOR
-        if visit.answer
-        else visit.invitation.expires_at,
+def _given(answer: Answer) -> forms.Form:
+    effort = answer.answers.get("effort")
+    return forms.Form(
+        comment=answer.comment or "",
+        contact=answer.contact_wanted,
+        reasons=tuple(answer.answers.get("reasons", ())),
+        effort=None if effort is None else str(effort),
     )
 
 
-def _see(where: str) -> Response:
-    return RedirectResponse(where, 303, HEADERS)
+def _chosen(answer: Answer | None) -> dict[str, int]:
+    if answer is None:
+        return {}
+    return {"score": answer.score, **answer.answers.get("parts", {})}
+
+
+def _kept(whole: bool) -> Response:
+    """Answer a page that saved by itself: what is not whole yet stays on the page for now."""
+    return Response(status_code=204 if whole else 202, headers=HEADERS)

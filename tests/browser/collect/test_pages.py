@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Request
 
+from services.collect.model import More
 from tests.browser.collect.conftest import Collect
 from tests.browser.looking import faults, tab, violations
 from tests.support.clock import START
@@ -17,29 +18,47 @@ LANGUAGES = ("en", "zh")
 SMALL = """least => [...document.querySelectorAll('a, button, .scale label, .choice, textarea')]
     .filter(e => { const r = e.getBoundingClientRect(); return r.height < 44 || r.width < least })
     .map(e => e.outerHTML)"""
+MORE = More(
+    "Nobody told us when.\n电梯坏了三天。", contact_wanted=True, reasons=("late",), effort=5
+)
+LARGEST = 15_000
+"""Bytes that a survey page may weigh over the wire, with all that it loads."""
 
 
 async def pages(collect: Collect) -> Mapping[str, str]:
     """All pages that a link can lead to."""
-    nps = await collect.ask("support-nps")
+    nps, low = await collect.ask("support-nps"), await collect.answered(3)
+    delivered = await collect.answered(1, "delivery-satisfaction")
+    await collect.opened(delivered)
+    whole = await collect.answered(1, "moving-in", more=MORE)
     return {
         "nps": collect.link(nps),
         "nps-preselected": collect.link(nps, "?score=3"),
         "csat": collect.link(await collect.ask("delivery-satisfaction")),
         "ces": collect.link(await collect.ask("bill-effort")),
-        "more-low": collect.link(await collect.answered(3), "/more"),
+        "ces2": collect.link(await collect.ask("ordering-ease")),
+        "experience": collect.link(await collect.ask("moving-in")),
+        "more-low": collect.link(low, "/more"),
         "more-mid": collect.link(await collect.answered(7), "/more"),
         "more-high": collect.link(await collect.answered(10), "/more"),
-        "thanks-low": collect.link(await collect.answered(3), "/thanks"),
+        "thanks-low": collect.link(low, "/thanks"),
+        "thanks-promise": collect.link(delivered, "/thanks"),
         "thanks-mid": collect.link(await collect.answered(7), "/thanks"),
         "thanks-high": collect.link(await collect.answered(10), "/thanks"),
-        "change": collect.link(await collect.answered(3)),
+        "answered": collect.link(whole),
+        "change": collect.link(low, "?change=1"),
+        "mine": collect.link(whole, "/mine"),
         "closed": collect.link(await collect.answered(3, days=2)),
         "expired": collect.link(await collect.ask(expires_at=START - timedelta(days=1))),
         "cancelled": collect.link(await collect.ask(state="cancelled")),
+        "nothing": collect.link(nps, "/mine"),
         "unknown": collect.address + "/s/no-such-link",
         "on-its-way": collect.link("not-here-yet"),
         "stop": collect.link(nps, purpose="stop"),
+        "stopped": collect.link(await collect.stopped(), purpose="stop"),
+        "feedback": collect.address + "/f",
+        "feedback-known": collect.link(low, purpose="f"),
+        "told": collect.address + "/f/thanks",
     }
 
 
@@ -66,6 +85,15 @@ async def test_mistakes_are_shown_without_new_ones(browser: Browser, collect: Co
         await page.locator("textarea").fill("x" * 2100)
         await page.get_by_role("button", name="Send").click()
         found += await faults(page, "collect-too-long-en")
+        assert len(await page.locator("textarea").input_value()) == 2100
+        await page.goto(collect.link(await collect.ask("moving-in")))
+        await page.locator("#needs-4").check(force=True)
+        await page.get_by_role("button", name="Send score").click()
+        found += await faults(page, "collect-parts-missing-en")
+        assert await page.locator("#needs-4").is_checked()
+        await page.goto(collect.address + "/f")
+        await page.get_by_role("button", name="Send").click()
+        found += await faults(page, "collect-nothing-told-en")
     assert found == []
 
 
@@ -73,7 +101,7 @@ async def test_axe_does_find_what_is_wrong(browser: Browser, collect: Collect) -
     async with tab(browser) as page:
         await page.goto(collect.link(await collect.answered(3), "/more"))
         await page.evaluate("document.querySelectorAll('label').forEach(e => e.replaceWith('?'))")
-        await page.evaluate("document.querySelector('.note').style.color = '#bbb'")
+        await page.evaluate("document.querySelector('.saved').style.color = '#bbb'")
         rules = {each.split(" at ")[0] for each in await violations(page)}
     assert {"label", "color-contrast"} <= rules
 
@@ -96,15 +124,17 @@ async def test_an_answer_by_keyboard_alone_and_without_scripts(
         await press(page, "Tab", "Tab")  # past the other language, to the scale, which is one stop
         await press(page, "ArrowRight", "Tab", "Enter")
         await page.wait_for_url("**/more")
-        assert "3" in await page.locator(".note").inner_text()
-        await press(page, "Tab", "Tab", "Tab")
+        assert "3" in await page.locator(".saved").inner_text()
+        await press(page, *["Tab"] * 3, " ", *["Tab"] * 4)  # the first reason, then the comment
         await page.keyboard.insert_text("太慢了, really")
-        await press(page, "Tab", " ", "Tab", "Enter")
+        await press(page, "Tab", "ArrowDown", "Tab", " ", "Tab", "Enter")
         await page.wait_for_url("**/thanks")
         assert await page.locator("h1").inner_text() == "Thank you"
         await page.goto(collect.link(asked, "/more"))
         assert await page.locator("textarea").input_value() == "太慢了, really"
         assert await page.locator("[name=contact]").is_checked()
+        assert await page.locator("[name=reason]").first.is_checked()
+        assert await page.locator("[name=effort][value='2']").is_checked()
 
 
 async def test_each_option_has_a_name_and_the_ends_say_what_they_mean(
@@ -144,6 +174,51 @@ async def test_the_browser_has_nothing_to_complain_about(
         await page.wait_for_url("**/thanks")
         await page.goto(collect.link(asked, purpose="stop"))
     assert said == []
+
+
+async def test_what_was_tapped_and_typed_is_kept_before_anybody_presses_send(
+    browser: Browser, collect: Collect
+) -> None:
+    asked = await collect.ask()
+    async with tab(browser) as page:
+        await page.goto(collect.link(asked, "?score=9"))
+        await page.locator("#score-2").check(force=True)
+        await page.get_by_text("Saved", exact=True).wait_for()
+        assert await collect.said(asked) == [("received", 2)]
+        await page.goto(collect.link(asked, "/more"))
+        await page.locator("textarea").press_sequentially("Nobody called back")
+        await page.get_by_text("Saved", exact=True).wait_for()
+        answer = await collect.answer(asked)
+        assert (answer.comment, answer.completed_at) == ("Nobody called back", None)
+        await page.get_by_role("button", name="Send").click()
+        await page.wait_for_url("**/thanks")
+    assert await collect.said(asked) == [("received", 2), ("completed", 2)]
+
+
+async def test_what_a_script_sets_is_not_believed(browser: Browser, collect: Collect) -> None:
+    asked = await collect.ask()
+    async with tab(browser) as page:
+        await page.goto(collect.link(asked))
+        await page.evaluate("""document.querySelector('#score-2').dispatchEvent(
+            new Event('input', {bubbles: true}))""")
+        await page.evaluate("document.querySelector('#score-2').checked = true")
+        await page.goto(collect.link(asked))
+    assert await collect.said(asked) == []
+
+
+async def test_no_survey_page_is_heavy(browser: Browser, collect: Collect) -> None:
+    weights = {}
+    for name, address in (await pages(collect)).items():
+        async with tab(browser) as page:
+            requests: list[Request] = []
+            page.on("requestfinished", lambda request: requests.append(request))
+            await page.goto(address, wait_until="load")
+            sizes = [await each.sizes() for each in requests]
+            weights[name] = sum(
+                each["responseBodySize"] + each["responseHeadersSize"] for each in sizes
+            )
+    print("\nbytes over the wire:", *(f"{name} {weight}" for name, weight in weights.items()))
+    assert {name: each for name, each in weights.items() if each > LARGEST} == {}
 
 
 async def press(page: Page, *keys: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from services.collect.settings import Settings
 from shared import db, outbox, tallies, timers, topics
 from shared.consume import Consumer
 from shared.contracts import asks
+from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event, decode
 from shared.contracts.responses import OptOut, Response
 from shared.contracts.signals import Answer
@@ -29,7 +31,17 @@ from tests.unit.collect.facts import CATALOG, POLICY, an_invitation
 
 KEY = "k" * 32
 TOKEN = "a-token-of-the-api"
-TABLES = ("invitations", "responses", "opt_outs", "outbox", "timers", "tallies", "inbox")
+TABLES = (
+    "invitations",
+    "responses",
+    "opt_outs",
+    "cases",
+    "feedback",
+    "outbox",
+    "timers",
+    "tallies",
+    "inbox",
+)
 
 
 def told(**changes: Any) -> asks.Invitation:
@@ -56,9 +68,14 @@ def answered(**changes: Any) -> Answer:
     return Answer(**{**facts, **changes})
 
 
-def record(body: asks.Invitation | Answer, type: str, id: str, offset: int = 0) -> Record:
+SPEAKERS = {asks.Invitation: "ask", Answer: "listen", CaseEvent: "route"}
+
+
+def record(
+    body: asks.Invitation | Answer | CaseEvent, type: str, id: str, offset: int = 0
+) -> Record:
     """A message as it lies on its topic."""
-    service = "ask" if isinstance(body, asks.Invitation) else "listen"
+    service = SPEAKERS[body.__class__]
     message = outbox.event(
         service=service, type=type, body=body, customer_id=body.customer_id, at=START, id=id
     )
@@ -93,6 +110,15 @@ class Collect:
             ]
         )
 
+    async def hear_cases(self, *events: CaseEvent) -> None:
+        """Let `route` and `close` say who has a case, in one batch."""
+        await self.consumer.take(
+            [
+                record(each, "touchback.case.opened.v1", f"{each.case_id}/{each.version}", at)
+                for at, each in enumerate(events)
+            ]
+        )
+
     async def sweep(self) -> int:
         """Do what is due by now."""
         database = self.runtime.database
@@ -112,17 +138,18 @@ class Collect:
         """What waits in the outbox for the other services, as they would read it."""
         return [
             (event.type.split(".")[2], event.body)
-            for event in await self._events()
+            for event in await self.events()
             if isinstance(event.body, Response)
         ]
 
     async def opt_outs(self) -> list[OptOut]:
         """The wishes not to be asked that wait in the outbox."""
-        events = await self._events()
+        events = await self.events()
         assert len({event.id for event in events}) == len(events)
         return [event.body for event in events if isinstance(event.body, OptOut)]
 
-    async def _events(self) -> list[Event]:
+    async def events(self) -> list[Event]:
+        """What waits in the outbox for the other services."""
         found = []
         for row in await self._outbox(topics.RESPONSES):
             values = [value.decode() for value in row["header_values"]]
@@ -157,13 +184,13 @@ class Collect:
             )
 
 
-def settings_for(dsn: str) -> Settings:
+def settings_for(dsn: str, catalog: Path = CATALOG) -> Settings:
     """Where things are in a test."""
     return Settings.model_validate(
         {
             "kafka_bootstrap_servers": "localhost:1",
             "postgres_dsn": dsn,
-            "catalog": CATALOG,
+            "catalog": catalog,
             "link_keys": KEY,
             "api_tokens": {TOKEN: ("responses:write",), "other": ("cases:read",)},
         }

@@ -8,15 +8,27 @@ from typing import Any
 
 from services.collect import decide
 from services.collect.app import policy_of
-from services.collect.model import Change, Invitation, InvitationId, ResponseId, Submission
-from shared.catalog.loader import load
+from services.collect.model import (
+    Change,
+    Invitation,
+    InvitationId,
+    Rating,
+    ResponseId,
+    Submission,
+)
+from shared.catalog.loader import load_files
+from shared.catalog.reading import read_files
 from shared.contracts.base import Attribution
 from tests.support.clock import START
 
 CATALOG = Path(__file__).parents[3] / "deploy" / "catalog"
-POLICY = policy_of(load(CATALOG))
+MORE = Path(__file__).parents[2] / "catalogs" / "more-surveys"
+FILES = read_files(CATALOG) | {f"surveys/{file.name}": file.read_bytes() for file in MORE.iterdir()}
+"""The example catalog and a survey of each metric that it leaves out."""
+POLICY = policy_of(load_files(FILES))
 NPS = POLICY.surveys["support-nps"]
 EFFORT = POLICY.surveys["bill-effort"]
+EXPERIENCE = POLICY.surveys["moving-in"]
 
 
 def an_invitation(**changes: Any) -> Invitation:
@@ -40,7 +52,7 @@ def an_invitation(**changes: Any) -> Invitation:
 
 def a_score(score: int = 3, **changes: Any) -> Change:
     """The first score on an invitation."""
-    return decide.first_score(an_invitation(**changes), NPS, score, "en", START)
+    return decide.first_score(an_invitation(**changes), NPS, Rating(score), "en", START)
 
 
 def a_submission(**changes: Any) -> Submission:

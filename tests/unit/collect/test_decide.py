@@ -10,10 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.collect import decide
-from services.collect.model import Changeable, Closed, Fresh, Invitation, Standing
+from services.collect.model import (
+    Changeable,
+    Closed,
+    Feedback,
+    Fresh,
+    Invitation,
+    More,
+    Rating,
+    Standing,
+)
 from shared.catalog.scales import SCALES, band
 from tests.support.clock import START
-from tests.unit.collect.facts import EFFORT, POLICY, a_score, a_submission, an_invitation
+from tests.unit.collect.facts import (
+    EFFORT,
+    EXPERIENCE,
+    POLICY,
+    a_score,
+    a_submission,
+    an_invitation,
+)
 
 DAY = timedelta(hours=24)
 TICK = timedelta(microseconds=1)
@@ -79,7 +95,7 @@ def test_the_first_score_is_received_at_once_and_final_a_minute_later() -> None:
 
 def test_another_score_amends_the_same_answer_and_moves_its_minute() -> None:
     later = START + timedelta(seconds=30)
-    change = decide.other_score(a_score(9).response, 8, later)
+    change = decide.other_score(a_score(9).response, Rating(8), later)
     assert change.happenings == ("amended",)
     assert change.final_at == later + timedelta(seconds=60)
     assert (change.response.score, change.response.band) == (8, "mid")
@@ -89,13 +105,13 @@ def test_another_score_amends_the_same_answer_and_moves_its_minute() -> None:
 
 def test_the_same_score_again_says_nothing_but_moves_its_minute() -> None:
     later = START + timedelta(seconds=30)
-    change = decide.other_score(a_score(3).response, 3, later)
+    change = decide.other_score(a_score(3).response, Rating(3), later)
     assert change.happenings == ()
     assert change.final_at == later + timedelta(seconds=60)
 
 
 def test_the_second_page_makes_an_answer_final_even_when_it_is_empty() -> None:
-    change = decide.more(a_score().response, None, False, START)
+    change = decide.more(a_score().response, More(), START)
     assert change.happenings == ("completed",)
     assert change.final_at is None
     assert change.response.completed_at == START
@@ -103,7 +119,7 @@ def test_the_second_page_makes_an_answer_final_even_when_it_is_empty() -> None:
 
 def test_a_comment_after_the_end_amends_and_completes_nothing_twice() -> None:
     final = decide.final(a_score().response, START).response
-    change = decide.more(final, "too slow", True, START)
+    change = decide.more(final, More("too slow", True), START)
     assert change.happenings == ("amended",)
     assert (change.response.comment, change.response.contact_wanted) == ("too slow", True)
 
@@ -115,9 +131,9 @@ def test_whatever_comes_an_answer_completes_at_most_once_and_revisions_rise(
     answer, said = a_score().response, ["received"]
     for step in steps:
         change = (
-            decide.other_score(answer, step, START)
+            decide.other_score(answer, Rating(step), START)
             if isinstance(step, int)
-            else decide.more(answer, step, False, START)
+            else decide.more(answer, More(step), START)
         )
         assert change.response.revision - answer.revision in (0, 1)
         assert ("amended" in change.happenings) <= (change.response.revision > answer.revision)
@@ -128,7 +144,7 @@ def test_whatever_comes_an_answer_completes_at_most_once_and_revisions_rise(
 
 
 def test_effort_counts_downwards_so_five_is_a_bad_experience() -> None:
-    change = decide.first_score(an_invitation(), EFFORT, 5, "en", START)
+    change = decide.first_score(an_invitation(), EFFORT, Rating(5), "en", START)
     assert change.response.band == "low"
 
 
@@ -174,3 +190,78 @@ def test_a_touchpoint_that_asks_nothing_takes_no_answers() -> None:
 def test_a_repeat_is_told_from_another_answer_by(change: dict[str, object], same: bool) -> None:
     answer = a_score().response
     assert decide.same_answer(answer, replace(answer, **change)) is same  # type: ignore[arg-type]  # values of a table
+
+
+@pytest.mark.parametrize(
+    ("parts", "score", "quality"),
+    [
+        pytest.param({"needs": 5, "ease": 4, "enjoyment": 5}, 4, "high", id="all good"),
+        pytest.param({"needs": 5, "ease": 3, "enjoyment": 5}, 3, "mid", id="one so-so"),
+        pytest.param({"needs": 2, "ease": 5, "enjoyment": 5}, 2, "low", id="one bad"),
+    ],
+)
+def test_an_experience_is_as_good_as_its_worst_part(
+    parts: dict[str, int], score: int, quality: str
+) -> None:
+    rating = Rating(min(parts.values()), parts)
+    response = decide.first_score(an_invitation(), EXPERIENCE, rating, "en", START).response
+    assert (response.score, response.band) == (score, quality)
+    assert response.answers == {"parts": parts}
+    kept = decide.more(response, More("fine", reasons=("late",), effort=2), START).response
+    assert kept.answers == {"parts": parts, "reasons": ["late"], "effort": 2}
+
+
+def test_what_a_page_saves_by_itself_is_kept_but_not_said_until_the_answer_is_final() -> None:
+    later = START + timedelta(seconds=30)
+    change = decide.draft(a_score(3).response, More("too sl"), 7, later)
+    assert change is not None
+    assert (change.happenings, change.final_at) == ((), later + timedelta(seconds=60))
+    assert (change.response.comment, change.response.draft) == ("too sl", 7)
+    assert decide.draft(change.response, More("too"), 6, later) is None
+    final = decide.more(change.response, More("too slow"), later).response
+    assert decide.draft(final, More("too slow, and"), 8, later) is None
+
+
+def test_taking_back_all_words_leaves_the_score_and_says_so() -> None:
+    said = decide.more(a_score(3).response, More("my neighbour", True, ("late",), 5), START)
+    change = decide.withdrawn(said.response, START + DAY * 30)
+    assert change.happenings == ("amended",)
+    assert (change.response.score, change.response.band) == (3, "low")
+    assert (change.response.comment, change.response.contact_wanted) == (None, False)
+    assert change.response.answers == {"withdrawn": True}
+    assert decide.withdrawn(change.response, START + DAY * 31).happenings == ()
+
+
+def test_words_taken_back_before_the_answer_was_final_are_never_said() -> None:
+    kept = decide.draft(a_score(3).response, More("my neighbour"), 1, START)
+    assert kept is not None
+    change = decide.withdrawn(kept.response, START)
+    assert (change.happenings, change.response.comment) == (("completed",), None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked", "customer", "anonymous", "verified"),
+    [
+        pytest.param(None, None, "anonymous-f-1", True, False, id="nobody knows who"),
+        pytest.param("c-9", None, "c-9", False, False, id="who they say they are"),
+        pytest.param(None, an_invitation(), "c-1", False, True, id="who has the link"),
+    ],
+)
+def test_feedback_says_how_well_its_customer_is_known(
+    typed: str | None, asked: Invitation | None, customer: str, anonymous: bool, verified: bool
+) -> None:
+    said = decide.feedback(
+        Feedback(
+            feedback_id="f-1",
+            text="It rains in.",
+            score=2,
+            urgent=True,
+            language="en",
+            received_at=START,
+            customer_id=typed,
+            invitation=asked,
+        )
+    )
+    assert (said.customer_id, said.anonymous, said.verified) == (customer, anonymous, verified)
+    assert (said.metric, said.score, said.band, said.urgent) == ("csat", 2, "low", True)
+    assert said.touchpoint == (asked.touchpoint if asked else None)

@@ -40,6 +40,18 @@ ONE_PLACE = [
         "signal: order.delivred",
         '3: no source gives the signal "order.delivred", did you mean "order.delivered"?',
     ),
+    (
+        SURVEY,
+        "metric: csat\n",
+        "metric: csat\nreasons: {low: [{reason: late, label: {en: Late}}]}\n",
+        "3: `reasons.low.0.label` has no text in zh, the question has: add it",
+    ),
+    (
+        SURVEY,
+        "metric: csat\n",
+        "metric: ces2\nask_effort: true\n",
+        "1: metric ces2 asks about effort already: remove `ask_effort`",
+    ),
     (TOUCH, "when:", "wen:", '3: `on.wen`: unknown field, did you mean "when"?'),
     (
         TOUCH,
@@ -282,6 +294,36 @@ POLICY = [
             "1: `brand.color`: 'green' is not a colour, write six hex digits in quotes, "
             "such as #1f4e79"
         ],
+    ),
+    (
+        'brand: {color: "#ffcc00"}',
+        [
+            '1: `brand.color`: "#ffcc00" has a contrast of 1.4 to light pages, reading takes 4.5: '
+            'take "#8a6e00" or another one as clear'
+        ],
+    ),
+    (
+        'brand: {color_dark: "#1f4e79"}',
+        [
+            '1: `brand.color_dark`: "#1f4e79" has a contrast of 2.0 to dark pages, reading takes '
+            '4.5: take "#6787a4" or another one as clear'
+        ],
+    ),
+    (
+        "brand: {logo: '<svg xmlns=\"http://www.w3.org/2000/svg\"><path/></svg>'}",
+        [
+            "1: `brand.logo`: the logo is no SVG picture with a viewBox, write the text of an SVG "
+            'picture, such as <svg xmlns="http://www.w3.org/2000/svg"…'
+        ],
+    ),
+    (
+        'brand: {logo: \'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">'
+        "<script/></svg>'}",
+        ["1: `brand.logo`: the logo may not hold <script>: keep to shapes and text"],
+    ),
+    (
+        'brand: {logo: \'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1" onload="x"/>\'}',
+        ["1: `brand.logo`: the logo may not run anything: remove onload"],
     ),
     ("- 1", ["1: [1] is not what belongs here, write a map of fields"]),
     ("a: !!python/object:os.system x", None),

@@ -210,15 +210,18 @@ async def test_no_survey_page_is_heavy(browser: Browser, collect: Collect) -> No
     weights = {}
     for name, address in (await pages(collect)).items():
         async with tab(browser) as page:
-            requests: list[Request] = []
-            page.on("requestfinished", lambda request: requests.append(request))
-            await page.goto(address, wait_until="load")
-            sizes = [await each.sizes() for each in requests]
-            weights[name] = sum(
-                each["responseBodySize"] + each["responseHeadersSize"] for each in sizes
-            )
-    print("\nbytes over the wire:", *(f"{name} {weight}" for name, weight in weights.items()))
+            weights[name] = await weight(page, address)
+    print("\nbytes over the wire:", *(f"{name} {each}" for name, each in weights.items()))
     assert {name: each for name, each in weights.items() if each > LARGEST} == {}
+
+
+async def weight(page: Page, address: str) -> int:
+    """Open a page; returns the bytes that came over the wire for it."""
+    came: list[Request] = []
+    page.on("requestfinished", lambda request: came.append(request))
+    await page.goto(address, wait_until="load")
+    sizes = [await each.sizes() for each in came]
+    return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
 
 
 async def press(page: Page, *keys: str) -> None:

@@ -57,10 +57,14 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The receiver answered; `retry_after` is how long it asks to be left alone."""
+    """The receiver answered; `retry_after` is how long it asks to be left alone.
+
+    `body` is None where it was too long, too slow or broken off.
+    """
 
     status: int
     retry_after: timedelta | None = None
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,9 @@ class Poster:
             async with self._client().post(
                 url, data=body.encode(), headers=headers, allow_redirects=False
             ) as response:
-                await _drain(response)
+                read = await _read(response)
                 asked = retry_after(response.headers.get("Retry-After"), now)
-                return Reply(response.status, asked)
+                return Reply(response.status, asked, read)
         except aiohttp.ClientConnectorError as error:
             refused = isinstance(error.os_error, AddressRefused)
             return Unanswered("address_refused" if refused else "network")
@@ -151,19 +155,20 @@ def retry_after(header: str | None, now: datetime) -> timedelta | None:
     return max(moment - now, timedelta(0)) if moment.tzinfo else None
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Read a small answer so that the connection can be used again; leave a large or slow one."""
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """Read a small answer, so that the connection can be used again; leave a large or slow one."""
+    read = bytearray()
     try:
         async with asyncio.timeout(DRAIN):
-            read = 0
-            while read < LARGEST_ANSWER:
-                chunk = await response.content.read(LARGEST_ANSWER - read)
+            while len(read) < LARGEST_ANSWER:
+                chunk = await response.content.read(LARGEST_ANSWER - len(read))
                 if not chunk:
-                    return
-                read += len(chunk)
+                    return bytes(read)
+                read += chunk
     except (TimeoutError, aiohttp.ClientError):
         pass
     response.close()
+    return None
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

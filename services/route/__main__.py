@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from pydantic import ValidationError
 
 from services.route.app import build
-from services.route.decide import assign
+from services.route.decide import Coverage, assign, coverage
 from services.route.settings import Settings
 from shared import process
-from shared.catalog import InvalidCatalog, Route, UnusableCatalog, load
+from shared.catalog import InvalidCatalog, Routing, UnusableCatalog, load
 from shared.contracts.envelope import describe
 from shared.contracts.responses import Response
 
@@ -30,10 +34,14 @@ def try_out(
     catalog: Annotated[
         Path, typer.Option(envvar="TOUCHBACK_CATALOG", help="The catalog to test.")
     ] = CATALOG,
+    low_scores: Annotated[
+        int,
+        typer.Option(min=1, help="How many low scores the customer gave lately, with this one."),
+    ] = 1,
 ) -> None:
     """Say which team would own a low score, and by which rules."""
     wanted = _expected(expect)
-    assigned = assign(_response(event), _routing(catalog))
+    assigned = assign(_response(event), _routing(catalog), low_scores)
     typer.echo(f"team      {assigned.team}")
     typer.echo(f"priority  {assigned.priority}")
     typer.echo(f"because   {assigned.reason}" + (f": {assigned.error}" if assigned.error else ""))
@@ -41,6 +49,68 @@ def try_out(
     if wanted is not None and wanted != assigned.team:
         typer.echo(f"touchback: expected team {wanted}, it is {assigned.team}", err=True)
         raise typer.Exit(1)
+
+
+@app.command("coverage")
+def cover(
+    events: Annotated[Path, typer.Option(help="Responses as JSON lines; - reads standard input.")],
+    catalog: Annotated[
+        Path, typer.Option(envvar="TOUCHBACK_CATALOG", help="The catalog to test.")
+    ] = CATALOG,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which branches of the tree were never taken, and how much falls to the fallback team."""
+    root = _routing(catalog)
+    with _opened(events) as lines:
+        found = coverage((assign(each, root) for each in _low(events, lines)), root)
+    if as_json:
+        typer.echo(json.dumps(_plain(found), indent=2))
+    else:
+        _print(found, root)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    if str(path) == "-":
+        yield sys.stdin
+        return
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield file
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(f"{path}: {error}") from None
+
+
+def _low(path: Path, lines: Iterator[str]) -> Iterator[Response]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            response = Response.model_validate_json(line)
+        except ValidationError as error:
+            raise _unusable(f"{path}:{number}: {describe(error)}") from None
+        if response.band == "low":
+            yield response
+
+
+def _plain(found: Coverage) -> dict[str, object]:
+    return {
+        "low_scores": found.total,
+        "fallback": found.root,
+        "rule_errors": found.errors,
+        "branches": found.hits,
+        "never_taken": found.never,
+    }
+
+
+def _print(found: Coverage, root: Routing) -> None:
+    for step, hits in found.hits.items():
+        mark = "  never taken" if step in found.never else ""
+        typer.echo(f"{hits:8}  {step}{mark}")
+    share = 100 * (found.root + found.errors) / found.total if found.total else 0
+    typer.echo(f"{found.root + found.errors:8}  root: {root.team} ({share:.1f} % of {found.total})")
+    if found.errors:
+        typer.echo(f"touchback: a rule failed for {found.errors} of them", err=True)
 
 
 def _expected(expect: str | None) -> str | None:
@@ -61,7 +131,7 @@ def _response(path: Path) -> Response:
         raise _unusable(f"{path}: {describe(error)}") from None
 
 
-def _routing(path: Path) -> Route:
+def _routing(path: Path) -> Routing:
     try:
         return load(path).routing
     except (InvalidCatalog, UnusableCatalog) as error:

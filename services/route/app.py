@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from services.route import metrics
+from services.route.channels.alertmanager import AlertmanagerSender
+from services.route.channels.long_tail import AppriseSender
 from services.route.channels.mail import MailSender
+from services.route.channels.pagerduty import PagerDutySender
+from services.route.channels.slack import SlackSender
+from services.route.channels.teams import TeamsSender
 from services.route.channels.webhook import WebhookSender
 from services.route.handlers import Handlers
-from services.route.http import Api
+from services.route.http import SILENCE_OVER, Api
 from services.route.outbound import Outbound
 from services.route.settings import Settings
-from services.route.sweep import Deliveries
+from services.route.sweep import Deliveries, silence_over
 from shared import topics
 from shared.catalog import Catalog
 from shared.clock import Clock, monotonic
 from shared.consume import own_messages
 from shared.errors import InvalidSettings
+from shared.outbound import Poster
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -33,13 +40,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         return holder.current
 
     handlers = Handlers(catalog, settings.console_url)
-    outbound = Outbound(
-        catalog,
-        {
-            "webhook": WebhookSender(settings.channel_secrets, settings.outbound_allow),
-            "email": MailSender(settings.smtp_url, settings.mail_from, monotonic),
-        },
-    )
+    outbound = outbound_of(settings, catalog)
     deliveries = Deliveries(
         database=runtime.database,
         wake=runtime.wake,
@@ -47,21 +48,55 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         outbound=outbound,
         catalog=catalog,
         chance=random.random,
+        console_url=settings.console_url,
         time_to_route=metrics.time_to_route(runtime.registry, holder.current),
     )
-    runtime.consume([topics.RESPONSES, topics.CASES], parse=own_messages, handle=handlers.handle)
+    runtime.consume(
+        [topics.RESPONSES, topics.CASES, topics.DECISIONS],
+        parse=own_messages,
+        handle=handlers.handle,
+    )
     runtime.worker("deliveries", deliveries.run)
-    runtime.routes(Api(runtime.database, settings.api_tokens).routes())
+    runtime.timers({SILENCE_OVER: silence_over})
+    api = Api(
+        runtime.database,
+        settings.api_tokens,
+        clock,
+        catalog,
+        settings.console_url,
+        runtime.wake,
+    )
+    runtime.routes(api.routes())
     runtime.tallies(metrics.tallies(holder.current))
     return runtime
 
 
+def outbound_of(settings: Settings, catalog: Callable[[], Catalog]) -> Outbound:
+    """Return what sends alerts: one sender for each kind of channel."""
+    secrets = settings.channel_secrets
+    poster = Poster(settings.outbound_allow)
+    mail = MailSender(settings.smtp_url, settings.mail_from, monotonic)
+    return Outbound(
+        catalog,
+        {
+            "webhook": WebhookSender(secrets, poster),
+            "email": mail,
+            "slack": SlackSender(secrets, poster),
+            "teams": TeamsSender(secrets, poster),
+            "pagerduty": PagerDutySender(secrets, poster),
+            "alertmanager": AlertmanagerSender(secrets, poster),
+            "apprise": AppriseSender(secrets),
+        },
+        (poster, mail),
+    )
+
+
 def require_secrets(catalog: Catalog, settings: Settings) -> None:
-    """Raise InvalidSettings when a webhook could never be signed."""
+    """Raise InvalidSettings when a channel could never be used."""
     for team in catalog.teams:
         for channel in team.channels:
             if channel.secret and channel.secret not in settings.channel_secrets:
                 raise InvalidSettings(
                     f"TOUCHBACK_CHANNEL_SECRETS: has no secret {channel.secret},"
-                    f" which channel {channel.channel} of team {team.team} signs with"
+                    f" which channel {channel.channel} of team {team.team} needs"
                 )

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.route import decide, store
-from services.route.messages import alert_event, case_event
+from services.route import decide, policy, record, store
+from services.route.messages import case_event
 from services.route.model import Attached, Delivery, Facts, Heard, Opened, Outcome
 from shared import db, logs, outbox
 from shared.catalog import Catalog
 from shared.consume import Item
+from shared.contracts.asks import Decision
 from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Response
 from shared.tallies import Tally
-from shared.wake import notify
 
 _log = logging.getLogger(__name__)
 _CLOSE = "touchback/close"
-_ATTACHED = "touchback.case.attached.v1"
 _HEARD = {"touchback.response.completed.v1": False, "touchback.response.amended.v1": True}
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one batch comes to; it is written at once at its end."""
+    """What one batch comes to; it is written at once at its end.
+
+    `owners` are the teams of reassigned cases as they were before.
+    """
 
     facts: Facts
+    owners: Mapping[str, str] = field(default_factory=dict)
     opened: list[Opened] = field(default_factory=list)
     responses: dict[str, str | None] = field(default_factory=dict)
     alerts: list[Delivery] = field(default_factory=list)
@@ -50,14 +53,18 @@ class Handlers:
         """Follow what became of cases, then route the low scores."""
         events = [item.value for item in items]
         moved = [case for event in events if (case := _moved(event)) is not None]
+        before = await _owners(connection, events)
         await store.move_cases(connection, moved)
         wanted = [heard for event in events if (heard := _heard(event)) is not None]
-        batch = _Batch(await store.facts(connection, wanted) if wanted else Facts({}, {}))
+        facts = await store.facts(connection, wanted, now) if wanted else Facts({}, {})
+        batch = _Batch(facts, before)
         catalog = self._catalog()
         for event in events:
             with logs.trace(event.traceparent):
                 self._take(batch, event, catalog, now)
-        if wanted or batch.alerts:
+        if moved:
+            await self._bring_up_to_date(connection, batch, moved, catalog)
+        if batch.responses or batch.alerts:
             await _write(connection, batch, now)
 
     def _take(self, batch: _Batch, event: Event, catalog: Catalog, now: datetime) -> None:
@@ -65,21 +72,57 @@ class Handlers:
         if heard is not None:
             self._decide(batch, heard, catalog, now)
             return
-        # `close` may have known before `route` that the case was done. Where `route` knew it as
-        # well, these are the alerts that it has queued already.
-        case = _moved(event) if event.type == _ATTACHED else None
-        if case is not None and decide.came_back(case):
-            self._alert(batch, decide.alerts_again(case, catalog, self._console_url, now))
+        body = event.body
+        if isinstance(body, Decision) and body.outcome == "notify" and body.notify != "customer":
+            self._alert(batch, decide.signalled(body, catalog, self._console_url))
+        elif (case := _moved(event)) is not None:
+            self._alert(batch, self._told(batch, event.type, case, catalog, now))
+
+    def _told(
+        self, batch: _Batch, type: str, case: CaseEvent, catalog: Catalog, now: datetime
+    ) -> list[Delivery]:
+        """Return the alerts that follow from what `close` says."""
+        console = self._console_url
+        match type:
+            case "touchback.case.attached.v1" if decide.came_back(case):
+                # `close` may have known before `route` that the case was done. Where `route` knew
+                # it as well, these are the alerts that it has queued already.
+                return decide.alerts_again(case, catalog, console, now)
+            case "touchback.case.reopened.v1":
+                return decide.handed_on(case, "case.reopened", case.team, catalog, console)
+            case "touchback.case.escalated.v1" if case.escalated_to:
+                return decide.handed_on(case, "case.escalated", case.escalated_to, catalog, console)
+            case "touchback.case.reassigned.v1" if batch.owners.get(case.case_id) != case.team:
+                return decide.handed_on(case, "case.reassigned", case.team, catalog, console)
+        return []
+
+    async def _bring_up_to_date(
+        self,
+        connection: db.Connection,
+        batch: _Batch,
+        moved: Sequence[CaseEvent],
+        catalog: Catalog,
+    ) -> None:
+        """What was said of these cases is changed where receivers let us, else overtaken."""
+        cases = await store.cases_now(connection, {case.case_id for case in moved})
+        await store.overtaken(connection, list(cases.values()))
+        kinds = {channel.kind for team in catalog.teams for channel in team.channels}
+        if kinds & policy.KEPT_CURRENT:
+            rows = await store.current(connection, cases)
+            batch.alerts += decide.updatable(rows, cases)
 
     def _decide(self, batch: _Batch, heard: Heard, catalog: Catalog, now: datetime) -> None:
         outcome = decide.decide(heard, batch.facts, catalog, now)
         response = heard.response
+        new = response.response_id not in batch.facts.responses
         match outcome:
             case Opened():
                 self._opened(batch, outcome, catalog)
             case Attached():
                 self._attached(batch, outcome, catalog, now)
         case_id = None if not isinstance(outcome, (Opened, Attached)) else outcome.event.case_id
+        if new and not heard.amended:
+            self._alert(batch, decide.praise(response, catalog, self._console_url))
         if case_id is not None or not heard.amended:
             _remember(batch, response, case_id)
         _report(outcome, response)
@@ -88,9 +131,11 @@ class Handlers:
         event = outcome.event
         batch.opened.append(outcome)
         batch.facts.open_cases[event.customer_id, event.touchpoint] = decide.known_case(event)
+        before = batch.facts.low_scores.get(event.customer_id, 0)
+        batch.facts.low_scores[event.customer_id] = before + 1
         batch.messages.append(case_event("opened", event))
         batch.tally.add("cases_opened", event.team, event.priority)
-        if outcome.assigned.reason == "rule_error":
+        if outcome.assigned.error is not None:
             batch.tally.add("rule_errors")
         self._alert(batch, decide.alerts(event, catalog, self._console_url))
 
@@ -115,10 +160,19 @@ def _moved(event: Event) -> CaseEvent | None:
 
 
 def _heard(event: Event) -> Heard | None:
+    body = event.body
+    if isinstance(body, Decision):
+        return decide.effort(body) if body.outcome == "case" else None
     amended = _HEARD.get(event.type)
-    if amended is None or not isinstance(event.body, Response):
+    if amended is None or not isinstance(body, Response):
         return None
-    return Heard(event.body, amended)
+    return Heard(body, amended)
+
+
+async def _owners(connection: db.Connection, events: Sequence[Event]) -> Mapping[str, str]:
+    cases = [case for event in events if (case := _moved(event)) is not None]
+    handed = [case.case_id for case in cases if case.reason == "handed_over"]
+    return await store.teams(connection, handed)
 
 
 def _remember(batch: _Batch, response: Response, case_id: str | None) -> None:
@@ -130,11 +184,7 @@ def _remember(batch: _Batch, response: Response, case_id: str | None) -> None:
 async def _write(connection: db.Connection, batch: _Batch, now: datetime) -> None:
     if batch.opened:
         await store.add_cases(connection, batch.opened)
-    for alert in await store.add_deliveries(connection, batch.alerts, now):
-        with logs.trace(alert.traceparent):
-            batch.messages.append(alert_event("queued", alert, now))
-    if batch.alerts:
-        await notify(connection, "deliveries")
+    batch.messages += await record.owe(connection, batch.alerts, now)
     if batch.responses:
         await store.add_responses(connection, batch.responses, now)
     await outbox.add(connection, batch.messages, now)

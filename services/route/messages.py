@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from services.route.model import Delivery, Escalated, Failure
+from services.route.model import Delivery, Failure, Queued
 from shared import outbox
 from shared.contracts.cases import Alert, CaseEvent
 from shared.contracts.envelope import stable_id
 
 SERVICE = "route"
+AlertEvent = Literal["queued", "delivered", "failed", "exhausted"]
 
 
 def case_event(what: Literal["opened", "attached"], event: CaseEvent) -> outbox.Outgoing:
@@ -26,14 +27,14 @@ def case_event(what: Literal["opened", "attached"], event: CaseEvent) -> outbox.
 
 
 def alert_event(
-    what: Literal["queued", "delivered", "failed", "exhausted"],
+    what: AlertEvent,
     delivery: Delivery,
     at: datetime,
-    failure: Failure | Escalated | None = None,
+    failure: Failure | Queued | None = None,
 ) -> outbox.Outgoing:
     """An alert at a point of its life; `failure` says what the last attempt met.
 
-    Of one just queued it says why it goes to the fallback team.
+    Of one just queued it says why it is not delivered at once to the first channel of its owner.
     """
     body = Alert(
         alert_id=delivery.alert_id,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Histogram
 
-from shared.catalog import Catalog
+from shared.catalog import Catalog, ChannelKind
 from shared.metrics import PREFIX, TallyMetric
 
 PRIORITIES = ("high", "normal", "low")
-KINDS = ("webhook", "email")
+KINDS: tuple[str, ...] = get_args(ChannelKind)
 _DAY = 86400.0
 _BUCKETS = (1, 2, 5, 15, 60, 300, 900, 3600, 4 * 3600, _DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY)
 
@@ -29,6 +31,12 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
         TallyMetric("alerts_delivered", "Alerts that a channel accepted.", ("channel",), kinds),
         TallyMetric(
             "alert_failures", "Attempts that failed, by reason.", ("channel", "reason"), ()
+        ),
+        TallyMetric(
+            "alerts_failed_over",
+            "Alerts that went to this channel because none before it had accepted.",
+            ("channel",),
+            kinds,
         ),
         TallyMetric(
             "alerts_escalated",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.catalog import Channel, Team
+from shared.catalog import Channel, ChannelKind, Team
 from shared.contracts.base import Metric, Moment, Stage
-from shared.contracts.cases import CaseEvent, CaseState, Deadline
+from shared.contracts.cases import CaseEvent, CasePolicy, CaseState, Deadline
 from shared.contracts.responses import Response
 
 Priority = Literal["high", "normal", "low"]
@@ -21,8 +21,11 @@ Found = Literal["rule_matched", "no_rule_matched", "rule_error"]
 Unrouted = Literal["not_low", "already_routed", "not_completed"]
 """Why a response neither opens nor joins a case."""
 
-Kind = Literal["webhook", "email"]
-Progress = Literal["due", "delivered", "exhausted"]
+Kind = ChannelKind
+Progress = Literal["due", "delivered", "exhausted", "spared", "gathered", "silenced"]
+"""`spared` are not needed any more; `gathered` wait in a digest; `silenced` for a silence's end."""
+
+Health = Literal["working", "broken", "disabled"]
 Failure = Literal[
     "timeout",
     "network",
@@ -38,12 +41,13 @@ Failure = Literal[
     "smtp_permanent",
     "no_channel",
     "no_secret",
+    "not_installed",
     "unreadable",
 ]
 """Every way in which an attempt fails. The same word stands in row, metric label and message."""
 
-Escalated = Literal["none_accepted"]
-"""Why an alert went to the fallback team."""
+Queued = Literal["none_accepted", "failed_over", "gathered", "silenced"]
+"""Why an alert was queued other than at once to the first channels of the owning team."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,14 @@ class Case:
     opened_at: datetime
     deadlines: tuple[Deadline, ...]
     routing_path: tuple[str, ...]
+    policy: CasePolicy | None = None
 
 
 CaseKey = tuple[str, str]
 """(customer, touchpoint): at most one open case each."""
 
-Round = tuple[str, str]
-"""(case, response): the alerts of a case that tell of one low score."""
+Occasion = tuple[str, str, str]
+"""(case, response, round): the alerts of a case that tell of one thing."""
 
 
 @dataclass(slots=True)
@@ -84,18 +89,27 @@ class Facts:
     """What is known while a batch is decided; it grows with each decision.
 
     `responses` are those completed before, with their case, None where the score was not low.
+    `low_scores` are those of each customer that opened a case lately.
     """
 
     responses: dict[str, str | None]
     open_cases: dict[CaseKey, Case]
+    low_scores: dict[str, int] = field(default_factory=dict)
+
+
+Source = Literal["response", "signal", "feedback"]
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A response as it arrived: completed, or amended after that. `at` is when it was so."""
+    """A response as it arrived: completed, or amended after that.
+
+    A signal that opens a case, and what a customer tells unasked, are heard as one of that source.
+    """
 
     response: Response
-    amended: bool
+    amended: bool = False
+    source: Source = "response"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +138,20 @@ class Unaffected:
 Outcome = Opened | Attached | Unaffected
 
 
-NoticeType = Literal["case.opened", "case.reopened"]
+NoticeType = Literal[
+    "case.opened",
+    "case.reopened",
+    "case.reassigned",
+    "case.escalated",
+    "case.changed",
+    "score.high",
+    "signal.noticed",
+    "feedback.received",
+    "alerts.digest",
+    "team.summary",
+    "channel.failing",
+    "channel.test",
+]
 
 
 class NoticeScore(BaseModel):
@@ -146,24 +173,57 @@ class NoticeDeadline(BaseModel):
     due_at: Moment
 
 
+class NoticeItem(BaseModel):
+    """One alert of a digest."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str | None
+    priority: str
+    score: NoticeScore | None
+    comment: str | None
+    contact_by: Moment | None
+    console_url: str
+
+
+class NoticeFigure(BaseModel):
+    """One figure of a summary: `name` is a word of ours, `text` is for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    text: str
+
+
 class Notice(BaseModel):
-    """What an alert says, and the body of the webhook: nothing in it tells who the customer is."""
+    """What an alert says, and the body of the webhook: nothing in it tells who the customer is.
+
+    `about` is the response, decision or feedback where there is no case.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     type: NoticeType
-    case_id: str
-    version: int
+    case_id: str | None = None
+    version: int = 1
     team: str
-    priority: str
-    touchpoint: str
-    stage: Stage | None
-    score: NoticeScore
-    comment: str | None
-    language: str | None
-    deadlines: tuple[NoticeDeadline, ...]
+    priority: str = "normal"
+    touchpoint: str | None = None
+    stage: Stage | None = None
+    score: NoticeScore | None = None
+    comment: str | None = None
+    language: str | None = None
+    deadlines: tuple[NoticeDeadline, ...] = ()
     received_at: Moment
     console_url: str
+    state: CaseState | None = None
+    assignee: str | None = None
+    reason: str | None = None
+    about: str | None = None
+    correlation: str | None = None
+    items: tuple[NoticeItem, ...] = ()
+    total: int | None = None
+    figures: tuple[NoticeFigure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +231,9 @@ class Delivery:
     """One alert to one channel of a team. `alert_id` is the same in every attempt.
 
     `response_id` is the low score it tells of. `team` is whose channel it is: an escalated alert's
-    notice names another.
+    notice names another. `rank` is its place in the order of failing over. If it is `owed`, the
+    fallback team is told when nobody accepts it. `receipt` is what the receiver calls the message
+    that is to be changed. `health` is that of the endpoint, which refused us as `refused_target`.
     """
 
     alert_id: str
@@ -188,11 +250,22 @@ class Delivery:
     traceparent: str | None = None
     attempt: int = 0
     fence: int = 0
+    rank: int = 0
+    round: str = ""
+    owed: bool = True
+    receipt: Mapping[str, str] | None = None
+    health: Health = "working"
+    refused_target: str | None = None
 
     @property
     def endpoint(self) -> str:
         """Whose health and pace it shares."""
         return f"{self.team}/{self.channel}"
+
+    @property
+    def occasion(self) -> Occasion:
+        """What the alerts to all channels of the team have in common."""
+        return (self.case_id, self.response_id, self.round)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +279,62 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """An alert as it is written down: `due` then, `gathered` in a digest, or `silenced`."""
+
+    delivery: Delivery
+    next_at: datetime
+    state: Progress = "due"
+    digest_id: str | None = None
+    silence_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody is told of what it matches until it ends. None matches everything."""
+
+    silence_id: str
+    team: str | None
+    touchpoint: str | None
+    channel: str | None
+    author: str
+    comment: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What else alerts depend on when they are written down.
+
+    `lately` says how many there were by (endpoint, touchpoint) in the last minutes; `digests` are
+    those still open, `digested_at` when the last one was begun.
+    """
+
+    health: Mapping[str, Health] = field(default_factory=dict)
+    silences: Sequence[Silence] = ()
+    lately: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    digests: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    digested_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseNow:
+    """How a case stands, for those who were told how it stood."""
+
+    case_id: str
+    version: int
+    state: CaseState
+    assignee: str | None
+    reason: str | None
+    deadlines: tuple[Deadline, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """The receiver took it."""
+    """The receiver took it; `receipt` is what it calls the message, where that can be changed."""
+
+    receipt: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from pydantic import ValidationError
 
+from services.route import decide
 from services.route.model import Delivery, Kind, Letter, Notice, Refused, Result
-from shared.catalog import Catalog, Channel, NotInCatalog, Team
+from shared.catalog import Catalog, Channel
 from shared.contracts.envelope import describe
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,10 @@ class Sender(Protocol):
         """Deliver, and say what came of it."""
         ...
 
+
+class Closing(Protocol):
+    """What holds connections."""
+
     async def close(self) -> None:
         """Give back connections."""
         ...
@@ -34,9 +39,15 @@ class Sender(Protocol):
 class Outbound:
     """Sends alerts by their kind."""
 
-    def __init__(self, catalog: Callable[[], Catalog], senders: Mapping[Kind, Sender]) -> None:
+    def __init__(
+        self,
+        catalog: Callable[[], Catalog],
+        senders: Mapping[Kind, Sender],
+        closing: Sequence[Closing] = (),
+    ) -> None:
         self._catalog = catalog
         self._senders = dict(senders)
+        self._closing = tuple(closing)
 
     async def send(self, delivery: Delivery, now: datetime) -> Result:
         """Deliver; whatever goes wrong is a result, so that one alert never harms another."""
@@ -53,30 +64,33 @@ class Outbound:
 
     async def close(self) -> None:
         """Give back connections."""
-        for sender in self._senders.values():
-            await sender.close()
+        for each in self._closing:
+            await each.close()
 
     async def _send(self, delivery: Delivery, now: datetime) -> Result:
         notice = _readable(delivery)
         if notice is None:
             return Refused("unreadable")
-        found = self._find(delivery)
-        if found is None:
+        catalog = self._catalog()
+        channel = decide.channel_of(catalog, delivery)
+        if channel is None:
             return Refused("no_channel")
-        team, channel = found
+        if _disabled(delivery, channel):
+            return Refused("gone")
+        sender = self._senders.get(channel.kind)
+        if sender is None:
+            return Refused("not_installed")
+        team = catalog.team(delivery.team)
         async with asyncio.timeout(LONGEST_ATTEMPT):
             letter = Letter(delivery, notice, team, channel)
-            return await self._senders[channel.kind].send(letter, now)
+            return await sender.send(letter, now)
 
-    def _find(self, delivery: Delivery) -> tuple[Team, Channel] | None:
-        try:
-            team = self._catalog().team(delivery.team)
-        except NotInCatalog:
-            return None
-        for channel in team.channels:
-            if channel.channel == delivery.channel:
-                return team, channel
-        return None
+
+def _disabled(delivery: Delivery, channel: Channel) -> bool:
+    """Say whether the receiver told us that it is gone; only a test asks it again."""
+    if delivery.health != "disabled" or delivery.notice["type"] == "channel.test":
+        return False
+    return delivery.refused_target == decide.target(channel)
 
 
 def _readable(delivery: Delivery) -> Notice | None:

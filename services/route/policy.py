@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
 from services.route.model import Failure, Kind
 from shared.contracts.cases import CaseState
@@ -13,7 +14,15 @@ _LATER = timedelta(minutes=15)
 _REPEATS = (timedelta(days=1) - sum(_SOON, timedelta(0))) // _LATER
 PEOPLE = (*_SOON, *(_LATER,) * _REPEATS)
 SYSTEMS = tuple(timedelta(seconds=s) for s in (0, 5, 300, 1800, 7200, 18000, 36000, 50400))
-SCHEDULES: Mapping[Kind, tuple[timedelta, ...]] = {"email": PEOPLE, "webhook": SYSTEMS}
+SCHEDULES: Mapping[Kind, tuple[timedelta, ...]] = {
+    "email": PEOPLE,
+    "slack": PEOPLE,
+    "teams": PEOPLE,
+    "apprise": PEOPLE,
+    "webhook": SYSTEMS,
+    "pagerduty": SYSTEMS,
+    "alertmanager": SYSTEMS,
+}
 """The wait before each attempt, counted from the one before: people soon, then
 for a day; systems into the second day."""
 
@@ -28,6 +37,7 @@ RETRIED: frozenset[Failure] = frozenset(
         # What the catalog or the settings lack for now: an operator can put that right meanwhile.
         "no_channel",
         "no_secret",
+        "not_installed",
     }
 )
 
@@ -38,4 +48,39 @@ COMMENT_IN_RULES = 2000
 """Characters of a comment that rules see. It does not count against the bytes that their inputs may
 have: who talks much, in whatever script, has an owner too."""
 
+COMMENT_FOR_KEYWORDS = 20_000
 COMMENT_IN_ALERT = 300
+
+LATELY = timedelta(days=90)
+"""How far back a customer's earlier low scores make the next one a further one."""
+COMMENT_IN_DIGEST = 120
+
+FAIL_OVER = timedelta(minutes=2)
+"""After this long without being accepted an alert goes to the next of the people's channels."""
+
+BROKEN: Mapping[Failure, Literal["broken", "disabled"]] = {
+    "unauthorized": "broken",
+    "not_found": "broken",
+    "gone": "disabled",
+}
+"""Failures that say something about the endpoint rather than about one alert."""
+
+STORM = 5
+STORM_SPAN = timedelta(minutes=10)
+GATHER = timedelta(seconds=30)
+"""More alerts than this within the span become a digest, which waits so long for company."""
+
+ITEMS = 20
+URGENCY: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
+
+GATHERED: frozenset[str] = frozenset(
+    {"case.opened", "case.reopened", "score.high", "signal.noticed", "feedback.received"}
+)
+NEVER_SILENT: frozenset[str] = frozenset({"channel.failing", "channel.test", "case.changed"})
+
+KEPT_CURRENT: frozenset[Kind] = frozenset({"slack", "pagerduty", "alertmanager"})
+"""Kinds whose messages are changed when the case goes on."""
+
+ENDED: frozenset[CaseState] = frozenset(
+    {"resolved", "closed", "closed_unconfirmed", "merged", "suppressed", "corrected"}
+)

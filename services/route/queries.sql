@@ -28,6 +28,10 @@ join unnest($1::text[], $2::text[]) as wanted (customer_id, touchpoint)
      using (customer_id, touchpoint)
 where open
 
+-- name: cases_lately
+select customer_id, count(*)::integer as cases from cases
+where customer_id = any($1::text[]) and opened_at >= $2 group by customer_id
+
 -- name: cases_add
 insert into cases (case_id, customer_id, touchpoint, state, open, version, team, priority, opened_at,
                    snapshot)
@@ -44,16 +48,49 @@ on conflict (response_id) do update set case_id = coalesce(responses.case_id, ex
 -- name: deliveries_add
 -- Returns those that were not owed before.
 insert into deliveries (alert_id, case_id, response_id, customer_id, touchpoint, team, priority,
-                        channel, kind, endpoint, notice, received_at, traceparent, next_at,
-                        created_at)
-select alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,
-       endpoint, notice, received_at, traceparent, $14, $14
+                        channel, kind, endpoint, notice, received_at, traceparent, next_at, state,
+                        rank, round, owed, digest_id, silence_id, receipt, created_at)
+select *, $22::timestamptz
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[], $13::text[])
-     as alert (alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel,
-               kind, endpoint, notice, received_at, traceparent)
+            $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::timestamptz[], $13::text[],
+            $14::timestamptz[], $15::text[], $16::integer[], $17::text[], $18::boolean[],
+            $19::text[], $20::text[], $21::jsonb[])
 on conflict (alert_id) do nothing
 returning alert_id
+
+-- name: alerts_lately
+-- How many alerts each (endpoint, touchpoint) had since $3, the digest that still takes more, and
+-- when the last one was begun.
+select endpoint, touchpoint,
+       (select count(*)::integer from deliveries
+        where endpoint = place.endpoint and touchpoint = place.touchpoint and created_at > $3
+          and rank = 0 and owed) as lately,
+       (select alert_id from deliveries
+        where endpoint = place.endpoint and touchpoint = place.touchpoint and created_at > $4
+          and notice->>'type' = 'alerts.digest' and state = 'due' and attempts = 0
+        order by created_at desc limit 1 for update skip locked) as digest,
+       (select max(created_at) from deliveries
+        where endpoint = place.endpoint and touchpoint = place.touchpoint and created_at > $3
+          and notice->>'type' = 'alerts.digest') as digested_at
+from unnest($1::text[], $2::text[]) as place (endpoint, touchpoint)
+
+-- name: endpoints_refusing
+select endpoint, state from endpoints where endpoint = any($1::text[])
+
+-- name: endpoints_refuse
+-- Returns those that are news.
+insert into endpoints as known (endpoint, state, target, failure, since)
+select endpoint, state, target, failure, $5
+from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+     as refusing (endpoint, state, target, failure)
+on conflict (endpoint) do update
+set state = excluded.state, target = excluded.target, failure = excluded.failure,
+    since = excluded.since
+where known.target <> excluded.target or known.state <> excluded.state
+returning endpoint
+
+-- name: endpoints_accept
+delete from endpoints where endpoint = any($1::text[])
 
 -- name: deliveries_claim
 -- Lease what is due: at most $5 rows, for each endpoint at most $6 or what is said in ($3, $4). The
@@ -80,15 +117,19 @@ where alert_id = any(array(
     order by due.next_at limit $5
 ))
 returning alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,
-          notice, received_at, traceparent, attempts as attempt, fence
+          notice, received_at, traceparent, attempts as attempt, fence, rank, round, owed, receipt,
+          coalesce((select state from endpoints where endpoint = deliveries.endpoint), 'working')
+              as health,
+          (select target from endpoints where endpoint = deliveries.endpoint) as refused_target
 
 -- name: deliveries_settle
 -- Write down what came of attempts whose lease still holds; returns those.
 update deliveries
 set state = settled.state, next_at = settled.next_at, failure = settled.failure,
-    delivered_at = settled.delivered_at
-from unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[])
-     as settled (alert_id, fence, state, next_at, failure, delivered_at)
+    delivered_at = settled.delivered_at, receipt = coalesce(settled.receipt, deliveries.receipt)
+from unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[],
+            $7::jsonb[])
+     as settled (alert_id, fence, state, next_at, failure, delivered_at, receipt)
 where deliveries.alert_id = settled.alert_id and deliveries.fence = settled.fence
   and deliveries.state = 'due'
 returning deliveries.alert_id
@@ -98,13 +139,79 @@ returning deliveries.alert_id
 select from cases where case_id = any($1::text[]) order by case_id for update
 
 -- name: deliveries_unheard
--- Of these (case, response), those of which no channel has heard nor still may, and where it was
--- tried.
-select case_id, response_id, array_agg(endpoint) as tried
+-- Of these occasions, those of which no channel has heard nor still may, and where it was tried.
+select case_id, response_id, round, array_agg(endpoint) as tried
 from deliveries
-join unnest($1::text[], $2::text[]) as ended (case_id, response_id) using (case_id, response_id)
-group by case_id, response_id
+join unnest($1::text[], $2::text[], $3::text[]) as ended (case_id, response_id, round)
+     using (case_id, response_id, round)
+where owed
+group by case_id, response_id, round
 having bool_and(state = 'exhausted')
+
+-- name: deliveries_spare
+-- One of the people's channels accepted: the next ones in the order of failing over need not.
+update deliveries set state = 'spared'
+from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+     as heard (case_id, response_id, round, team)
+where deliveries.case_id = heard.case_id and deliveries.response_id = heard.response_id
+  and deliveries.round = heard.round and deliveries.team = heard.team
+  and state in ('due', 'gathered') and attempts = 0 and kind = any($5::text[])
+
+-- name: deliveries_fail_over
+-- This channel will not do it: the next one after it is due now.
+update deliveries set next_at = least(deliveries.next_at, $6)
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::integer[])
+     as lost (case_id, response_id, round, team, rank)
+where deliveries.case_id = lost.case_id and deliveries.response_id = lost.response_id
+  and deliveries.round = lost.round and deliveries.team = lost.team
+  and deliveries.rank = lost.rank + 1
+  and state = 'due' and attempts = 0 and kind = any($7::text[])
+
+-- name: deliveries_drop
+update deliveries set state = 'spared' where alert_id = any($1::text[])
+
+-- name: deliveries_members
+select digest_id, alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,
+       notice, received_at, traceparent, attempts as attempt, fence, rank, round, owed, receipt from deliveries
+where digest_id = any($1::text[]) and state = 'gathered'
+
+-- name: deliveries_digested
+-- What was gathered shares the fate of its digest.
+update deliveries
+set state = $2, delivered_at = case when $2 = 'delivered' then $3::timestamptz end, next_at = $3
+where digest_id = any($1::text[]) and state = 'gathered'
+returning alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,
+       notice, received_at, traceparent, attempts as attempt, fence, rank, round, owed, receipt
+
+-- name: deliveries_current
+-- The messages about these cases that receivers let us change.
+select distinct on (case_id, endpoint) alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,
+       notice, received_at, traceparent, attempts as attempt, fence, rank, round, owed, receipt from deliveries
+where case_id = any($1::text[]) and kind = any($2::text[]) and state = 'delivered' and owed
+order by case_id, endpoint, delivered_at desc
+
+-- name: deliveries_stale
+-- Updates that a newer one makes needless, and alerts of cases that have ended.
+update deliveries set state = 'spared'
+from unnest($1::text[], $2::integer[]) as now (case_id, version)
+where deliveries.case_id = now.case_id and state in ('due', 'silenced')
+  and case when notice->>'type' = 'case.changed' then (notice->>'version')::integer < now.version
+           else attempts = 0 and now.case_id = any($3::text[]) end
+
+-- name: deliveries_renew
+-- Those still on their way say how the case stands now.
+update deliveries
+set notice = notice || jsonb_build_object('version', now.version, 'state', now.state,
+                                          'assignee', now.assignee)
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[])
+     as now (case_id, version, state, assignee)
+where deliveries.case_id = now.case_id and deliveries.state in ('due', 'silenced', 'gathered')
+
+-- name: cases_now
+select case_id, version, state, snapshot from cases where case_id = any($1::text[])
+
+-- name: cases_teams
+select case_id, team from cases where case_id = any($1::text[])
 
 -- name: cases_routed
 -- Mark cases whose first alert was accepted; returns those it was the first for.
@@ -115,8 +222,46 @@ update cases set routed_at = $2 where case_id = any(array(
 returning case_id
 
 -- name: alerts_list
-select alert_id, case_id, team, priority, touchpoint, channel, kind, state, attempts, failure,
-       received_at, created_at, delivered_at, case when state = 'due' then next_at end as next_at
+select alert_id, case_id, notice->>'type' as type, team, priority, touchpoint, channel, kind, state,
+       attempts, failure, received_at, created_at, delivered_at, digest_id, silence_id,
+       case when state in ('due', 'silenced') then next_at end as next_at
 from deliveries
 where ($1::text is null or case_id = $1) and ($2::text is null or state = $2)
 order by created_at desc, alert_id limit $3
+
+-- name: alert_state
+select state, failure, attempts from deliveries where alert_id = $1
+
+-- name: alert_replay
+-- Deliver once more what was delivered or given up: the same id, a schedule begun anew.
+update deliveries set state = 'due', next_at = $2, attempts = 0, fence = fence + 1, failure = null,
+       delivered_at = null, digest_id = null
+where alert_id = $1 and state in ('delivered', 'exhausted', 'spared')
+returning alert_id
+
+-- name: silences_list
+select silence_id, team, touchpoint, channel, author, comment, starts_at, ends_at from silences
+where ends_at > $1 order by ends_at, silence_id
+
+-- name: silence_add
+insert into silences (silence_id, team, touchpoint, channel, author, comment, starts_at, ends_at,
+                      created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: silence_end
+update silences set ends_at = $2 where silence_id = $1 and ends_at > $2 returning silence_id
+
+-- name: silenced_release
+-- What a silence held back is owed now, unless somebody has taken the case meanwhile.
+update deliveries
+set state = case when exists (select from cases where cases.case_id = deliveries.case_id
+                              and not (open and cases.state in ('new', 'assigned')))
+                 then 'spared' else 'due' end,
+    next_at = $2::timestamptz + rank * interval '2 minutes'
+where silence_id = any($1::text[]) and state = 'silenced'
+
+-- name: request_result
+select fingerprint, result from idempotency_keys where action = $1 and key = $2
+
+-- name: request_keep
+insert into idempotency_keys (action, key, fingerprint, result, at) values ($1, $2, $3, $4, $5)

@@ -11,16 +11,15 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Histogram
 
-from services.route import decide, store
-from services.route.messages import alert_event
-from services.route.model import Accepted, Again, Delivery, Progress, Refused, Settled
+from services.route import decide, record, store
+from services.route.model import Accepted, Delivery, Settled
 from services.route.outbound import Outbound
-from shared import db, logs, outbox
+from shared import db, logs, outbox, timers
 from shared.catalog import Catalog
 from shared.clock import Clock
 from shared.pulse import Pulse
 from shared.tallies import Tally
-from shared.wake import Wake, wait
+from shared.wake import Wake, notify, wait
 
 _log = logging.getLogger(__name__)
 IN_FLIGHT = 64
@@ -51,6 +50,7 @@ class Deliveries:
         outbound: Outbound,
         catalog: Callable[[], Catalog],
         chance: Callable[[], float],
+        console_url: str,
         time_to_route: Histogram,
         limits: Limits | None = None,
     ) -> None:
@@ -60,6 +60,7 @@ class Deliveries:
         self._outbound = outbound
         self._catalog = catalog
         self._chance = chance
+        self._console = console_url
         self._time_to_route = time_to_route
         self._limits = limits or Limits()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,6 +87,7 @@ class Deliveries:
             async with self._database.transaction() as connection:
                 routed = await self._record(connection, settled, now) if settled else []
                 claimed = await self._claim(connection, now)
+                await self._tell(connection, claimed, now)
         except BaseException:
             self._settled = settled + self._settled
             raise
@@ -102,9 +104,27 @@ class Deliveries:
         free = self._limits.in_flight - len(self._tasks)
         if free <= 0:
             return []
-        return await store.claim(
+        claimed = await store.claim(
             connection, now, now + LEASE, self._rooms(), free, self._limits.per_endpoint
         )
+        return await self._digests(connection, claimed)
+
+    async def _record(
+        self, connection: db.Connection, settled: Sequence[Settled], now: datetime
+    ) -> list[Delivery]:
+        verdicts = [record.verdict(each, self._chance) for each in settled]
+        return await record.attempts(connection, verdicts, self._catalog(), self._console, now)
+
+    async def _tell(
+        self, connection: db.Connection, claimed: Sequence[Delivery], now: datetime
+    ) -> None:
+        """Say of those whose turn has come in the order of failing over that they are queued."""
+        over = [d for d in claimed if d.owed and d.rank and d.attempt == 1]
+        await outbox.add(connection, [record.queued(d, now, "failed_over") for d in over], now)
+        tally = Tally()
+        for delivery in over:
+            tally.add("alerts_failed_over", delivery.kind)
+        await tally.write(connection)
 
     def _rooms(self) -> dict[str, int]:
         endpoints = {*self._busy, *self._troubled}
@@ -149,118 +169,27 @@ class Deliveries:
                 _log.warning("outcomes not written", extra={"action": "alerts_unrecorded"})
         await self._outbound.close()
 
-    # --- writing down --------------------------------------------------------------------------
-
-    async def _record(
-        self, connection: db.Connection, settled: Sequence[Settled], now: datetime
+    async def _digests(
+        self, connection: db.Connection, claimed: Sequence[Delivery]
     ) -> list[Delivery]:
-        """Write outcomes, messages and counts; returns what was the first delivery of its case."""
-        verdicts = [self._verdict(each) for each in settled]
-        held = await store.settle(connection, [verdict.row for verdict in verdicts])
-        kept = [verdict for verdict in verdicts if verdict.settled.delivery.alert_id in held]
-        tally = Tally()
-        messages = [message for verdict in kept for message in verdict.tell(tally)]
-        accepted = [v.settled.delivery for v in kept if v.progress == "delivered"]
-        ended = [v.settled.delivery for v in kept if v.progress == "exhausted"]
-        if ended:
-            await store.hold_cases(connection, {d.case_id for d in (*accepted, *ended)})
-            messages += await self._escalate(connection, ended, tally, now)
-        first = await store.mark_routed(connection, {d.case_id for d in accepted}, now)
-        await outbox.add(connection, messages, now)
-        await tally.write(connection)
-        return list({d.case_id: d for d in accepted if d.case_id in first}.values())
-
-    async def _escalate(
-        self, connection: db.Connection, ended: Sequence[Delivery], tally: Tally, now: datetime
-    ) -> list[outbox.Outgoing]:
-        """Tell the fallback team of what no channel has heard; the cases are held."""
-        rounds = {(delivery.case_id, delivery.response_id): delivery for delivery in ended}
-        alerts: list[Delivery] = []
-        for key, tried in (await store.unheard(connection, rounds)).items():
-            escalated = decide.escalation(rounds[key], tried, self._catalog())
-            alerts += escalated
-            _report(rounds[key], escalated)
-            if escalated:
-                tally.add("alerts_escalated", rounds[key].team)
-        added = await store.add_deliveries(connection, alerts, now)
-        return [_queued(alert, now) for alert in added]
-
-    def _verdict(self, settled: Settled) -> _Verdict:
-        match settled.result:
-            case Accepted():
-                return _Verdict(settled, "delivered", settled.at)
-            case Refused() as refused:
-                delivery = settled.delivery
-                step = decide.after_failure(delivery.kind, delivery.attempt, refused, self._chance)
-                if isinstance(step, Again):
-                    return _Verdict(settled, "due", settled.at + step.delay)
-                return _Verdict(settled, "exhausted", settled.at)
+        """Fill claimed digests with what they hold by now; one that holds nothing is not sent."""
+        ids = [each.alert_id for each in claimed if each.notice["type"] == "alerts.digest"]
+        if not ids:
+            return list(claimed)
+        members = await store.members(connection, ids)
+        await store.drop(connection, [each for each in ids if not members[each]])
+        return [
+            decide.digest(each, members[each.alert_id], self._console)
+            if members.get(each.alert_id)
+            else each
+            for each in claimed
+            if members.get(each.alert_id, True)
+        ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What an attempt means for its row, for readers of the topic, and for the counters."""
-
-    settled: Settled
-    progress: Progress
-    next_at: datetime
-
-    @property
-    def row(self) -> tuple[object, ...]:
-        delivery, result = self.settled.delivery, self.settled.result
-        failure = result.failure if isinstance(result, Refused) else None
-        delivered_at = self.settled.at if self.progress == "delivered" else None
-        return (
-            delivery.alert_id,
-            delivery.fence,
-            self.progress,
-            self.next_at,
-            failure,
-            delivered_at,
-        )
-
-    def tell(self, tally: Tally) -> list[outbox.Outgoing]:
-        """Count the attempt and return what is to be said about it."""
-        delivery, at = self.settled.delivery, self.settled.at
-        tally.add("alert_attempts", delivery.kind)
-        with logs.trace(delivery.traceparent):
-            match self.settled.result:
-                case Accepted():
-                    tally.add("alerts_delivered", delivery.kind)
-                    return [alert_event("delivered", delivery, at)]
-                case Refused(failure=failure):
-                    tally.add("alert_failures", delivery.kind, failure)
-                    self._complain(failure)
-                    events = [alert_event("failed", delivery, at, failure)]
-                    if self.progress == "exhausted":
-                        events.append(alert_event("exhausted", delivery, at, failure))
-                    return events
-
-    def _complain(self, failure: str) -> None:
-        delivery = self.settled.delivery
-        _log.warning(
-            "alert not delivered",
-            extra={
-                "action": "alert_exhausted" if self.progress == "exhausted" else "alert_failed",
-                "alert_id": delivery.alert_id,
-                "endpoint": delivery.endpoint,
-                "attempt": delivery.attempt,
-                "reason": failure,
-            },
-        )
-
-
-def _queued(alert: Delivery, now: datetime) -> outbox.Outgoing:
-    with logs.trace(alert.traceparent):
-        return alert_event("queued", alert, now, "none_accepted")
-
-
-def _report(lost: Delivery, escalated: Sequence[Delivery]) -> None:
-    _log.error(
-        "no channel accepted the alert",
-        extra={
-            "action": "alert_escalated" if escalated else "case_unheard",
-            "case_id": lost.case_id,
-            "team": lost.team,
-        },
-    )
+async def silence_over(
+    connection: db.Connection, due: Sequence[timers.Timer], now: datetime
+) -> None:
+    """Timer handler: what ended silences have held back is owed now."""
+    await store.release(connection, [timer.ref for timer in due], now)
+    await notify(connection, "deliveries")

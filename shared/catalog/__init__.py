@@ -12,7 +12,20 @@ from shared.catalog.fields import (
 )
 from shared.catalog.findings import Finding, InvalidCatalog, UnusableCatalog
 from shared.catalog.loader import check, load, load_files
-from shared.catalog.owners import Channel, EscalationStep, Member, Route, Targets, Team
+from shared.catalog.owners import (
+    PEOPLE,
+    Advocacy,
+    Calendar,
+    Channel,
+    ChannelKind,
+    EscalationStep,
+    Member,
+    PriorityRule,
+    Route,
+    Routing,
+    Targets,
+    Team,
+)
 from shared.catalog.policy import Brand, Caps, Policy, Retention, SendWindow
 from shared.catalog.scales import SCALES, Band, Metric, Scale, band, scale
 from shared.catalog.sources import ProfileMapping, ResponseMapping, SignalMapping, Source
@@ -27,18 +40,22 @@ from shared.catalog.touchpoints import (
 from shared.catalog.watch import CatalogHolder
 
 __all__ = [
+    "PEOPLE",
     "PROFILE_RULES",
     "RESPONSE_RULES",
     "SCALES",
     "SIGNAL_RULES",
     "SOURCE_RULES",
     "AbsenceTrigger",
+    "Advocacy",
     "Band",
     "Brand",
+    "Calendar",
     "Caps",
     "Catalog",
     "CatalogHolder",
     "Channel",
+    "ChannelKind",
     "CountTrigger",
     "EscalationStep",
     "EventTrigger",
@@ -48,11 +65,13 @@ __all__ = [
     "Metric",
     "NotInCatalog",
     "Policy",
+    "PriorityRule",
     "ProfileMapping",
     "ResponseMapping",
     "Retention",
     "RhythmTrigger",
     "Route",
+    "Routing",
     "Scale",
     "SendWindow",
     "SignalMapping",

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from shared.catalog.fields import Entry
-from shared.catalog.owners import Route, Team
+from shared.catalog.owners import Routing, Team
 from shared.catalog.policy import Policy
 from shared.catalog.sources import Source
 from shared.catalog.touchpoints import Survey, Touchpoint
@@ -29,7 +29,7 @@ class Catalog(Entry):
     touchpoints: tuple[Touchpoint, ...] = ()
     surveys: tuple[Survey, ...] = ()
     teams: tuple[Team, ...]
-    routing: Route
+    routing: Routing
     policy: Policy = Policy()
 
     def touchpoint(self, name: str) -> Touchpoint:

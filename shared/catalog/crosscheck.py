@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from shared.catalog.findings import Finding, suggest
-from shared.catalog.owners import Route, Team
+from shared.catalog.owners import Route, Routing, Team
 from shared.catalog.policy import Channels
 from shared.catalog.reading import Draft, Read
 from shared.catalog.touchpoints import (
@@ -34,7 +34,7 @@ def crosscheck(draft: Draft) -> Iterator[Finding]:
     for team in draft.teams:
         yield from _escalation(team, teams)
     if draft.routing is not None:
-        yield from _root(draft.routing)
+        yield from _root(draft.routing, teams)
         yield from _branch(draft.routing, draft.routing.entry, (), teams)
 
 
@@ -163,7 +163,7 @@ def _escalation(read: Read[Team], teams: set[str]) -> Iterator[Finding]:
             yield read.finding(message, "escalation", position, "team")
 
 
-def _root(read: Read[Route]) -> Iterator[Finding]:
+def _root(read: Read[Routing], teams: set[str]) -> Iterator[Finding]:
     root = read.entry
     if root.team is None:
         message = "the root of the tree has no `team`: name the fallback that owns the rest"
@@ -172,9 +172,15 @@ def _root(read: Read[Route]) -> Iterator[Finding]:
         yield read.finding("the root of the tree takes everything: remove `when`", "when")
     if root.continue_:
         yield read.finding("nothing follows the root of the tree: remove `continue`", "continue")
+    if root.advocacy is not None and root.advocacy.team not in teams:
+        message = f'no team "{root.advocacy.team}", {suggest(root.advocacy.team, teams)}'
+        yield read.finding(message, "advocacy", "team")
+    if root.operators is not None and root.operators not in teams:
+        message = f'no team "{root.operators}", {suggest(root.operators, teams)}'
+        yield read.finding(message, "operators")
 
 
-def _branch(read: Read[Route], route: Route, place: Place, teams: set[str]) -> Iterator[Finding]:
+def _branch(read: Read[Routing], route: Route, place: Place, teams: set[str]) -> Iterator[Finding]:
     if route.team is not None and route.team not in teams:
         message = f'no team "{route.team}", {suggest(route.team, teams)}'
         yield read.finding(message, *place, "team")

@@ -53,6 +53,13 @@ RESPONSE_RULES = Rules(
         "response.attribution.agent": "string",
         "response.attribution.stage": "string",
         "response.attribution.product": "string",
+        "response.product": "string",
+        "response.region": "string",
+        "response.segment": "string",
+        "response.value": "double",
+        "response.root_cause": "string",
+        "response.keywords": "dyn",
+        "response.low_scores": "int",
     }
 )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -23,25 +24,74 @@ from shared.catalog.fields import (
     Url,
 )
 
-ChannelKind = Literal["webhook", "email"]
+ChannelKind = Literal["webhook", "email", "slack", "teams", "pagerduty", "alertmanager", "apprise"]
+PEOPLE: frozenset[ChannelKind] = frozenset({"email", "slack", "teams", "apprise"})
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
+class _Needs(NamedTuple):
+    """What a kind of channel needs, may have, and how to say so."""
+
+    needs: frozenset[str]
+    may: frozenset[str]
+    say: str
+
+
+def _needs(needs: str, may: str, say: str) -> _Needs:
+    return _Needs(frozenset(needs.split()), frozenset(may.split()), say)
+
+
+_CHANNELS: Mapping[ChannelKind, _Needs] = {
+    "webhook": _needs(
+        "url secret", "", "a webhook needs `url` and `secret` (the name of one), no `address`"
+    ),
+    "email": _needs(
+        "address", "", "an email channel needs `address`, and neither `url` nor `secret`"
+    ),
+    "slack": _needs(
+        "secret to", "url", "a slack channel needs `secret` (names a bot token) and `to` (C0123…)"
+    ),
+    "teams": _needs("secret", "", "a teams channel needs `secret` (names the workflow's URL)"),
+    "pagerduty": _needs(
+        "secret", "url", "a pagerduty channel needs `secret` (names a routing key)"
+    ),
+    "alertmanager": _needs(
+        "url", "secret", "an alertmanager channel needs `url`, and may have `secret` (a token)"
+    ),
+    "apprise": _needs("secret", "", "an apprise channel needs `secret` (names its URL)"),
+}
+
+
 class Channel(Entry):
-    """One way to reach a team. `secret` names a secret in TOUCHBACK_CHANNEL_SECRETS."""
+    """One way to reach a team. `secret` names a secret in TOUCHBACK_CHANNEL_SECRETS.
+
+    `to` is a conversation in Slack. `summary` says how often it gets the team's figures.
+    """
 
     channel: Name
     kind: ChannelKind
     url: Url | None = None
     address: Email | None = None
     secret: Name | None = None
+    to: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2,}$")] | None = None
+    alerts: bool = True
+    summary: Literal["daily", "weekly"] | None = None
+
+    @property
+    def for_people(self) -> bool:
+        """Whether people read it: they fail over, and a storm reaches them as one digest."""
+        return self.kind in PEOPLE
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
-        if self.kind == "webhook" and not (self.url and self.secret) or self.address and self.url:
-            raise ValueError("a webhook needs `url` and `secret` (the name of one), no `address`")
-        if self.kind == "email" and (not self.address or self.url or self.secret):
-            raise ValueError("an email channel needs `address`, and neither `url` nor `secret`")
+        kind = _CHANNELS[self.kind]
+        given = {name for name in ("url", "address", "secret", "to") if getattr(self, name)}
+        if not kind.needs <= given <= kind.needs | kind.may:
+            raise ValueError(kind.say)
+        if self.summary and not self.for_people:
+            raise ValueError(f"nobody reads `summary` on a channel of kind {self.kind}: remove it")
+        if not self.alerts and not self.summary:
+            raise ValueError("`alerts: false` without `summary` leaves nothing to tell: remove it")
         return self
 
 
@@ -126,11 +176,18 @@ class Team(Entry):
     team: Name
     name: Text
     time_zone: TimeZone = "UTC"
+    language: Literal["en", "zh"] = "en"
     calendar: Calendar | None = None
     members: Annotated[tuple[Member, ...], FromYaml] = ()
     channels: Annotated[tuple[Channel, ...], FromYaml, Field(min_length=1)]
     targets: dict[Priority, Targets] = Field(default_factory=dict)
     escalation: Annotated[tuple[EscalationStep, ...], FromYaml] = ()
+
+    @model_validator(mode="after")
+    def _hears_of_low_scores(self) -> Self:
+        if not any(channel.alerts for channel in self.channels):
+            raise ValueError("no channel takes alerts: remove `alerts: false` from one")
+        return self
 
     def target(self, priority: Priority) -> Targets:
         """Return the targets of a priority, else those of `normal`, else the general ones."""
@@ -145,3 +202,33 @@ class Route(Entry):
     priority: Priority | None = None
     continue_: bool = Field(default=False, alias="continue")
     routes: Annotated[tuple[Route, ...], FromYaml] = ()
+
+
+class PriorityRule(Entry):
+    """How urgent a low score is, whoever owns it."""
+
+    when: ResponseCondition
+    priority: Priority
+
+
+class Advocacy(Entry):
+    """Who hears of high scores. With `tell_owner`, so does the team that earned it."""
+
+    team: Name
+    when: ResponseCondition | None = None
+    tell_owner: bool = False
+
+
+class Routing(Route):
+    """The root of the tree, and what holds for all of it.
+
+    `keywords` are lists of words by name; rules ask for them as `"legal" in response.keywords`.
+    `operators` is the team that hears of channels which refuse us.
+    """
+
+    keywords: dict[Name, Annotated[tuple[Text, ...], FromYaml, Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+    priorities: Annotated[tuple[PriorityRule, ...], FromYaml] = ()
+    advocacy: Advocacy | None = None
+    operators: Name | None = None

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from shared.catalog.complaints import finding_of
 from shared.catalog.document import Document, parse
 from shared.catalog.findings import Finding, UnusableCatalog, suggest
-from shared.catalog.owners import Route, Team
+from shared.catalog.owners import Routing, Team
 from shared.catalog.policy import Policy
 from shared.catalog.sources import Source
 from shared.catalog.touchpoints import Survey, Touchpoint
@@ -54,7 +54,7 @@ class Draft:
     touchpoints: list[Read[Touchpoint]] = field(default_factory=list)
     surveys: list[Read[Survey]] = field(default_factory=list)
     teams: list[Read[Team]] = field(default_factory=list)
-    routing: Read[Route] | None = None
+    routing: Read[Routing] | None = None
     policy: Read[Policy] | None = None
     findings: list[Finding] = field(default_factory=list)
     complete: bool = True
@@ -122,7 +122,7 @@ def _take(draft: Draft, document: Document) -> None:
         case "teams.yaml":
             draft.teams += _entries(draft, document, Team)
         case "routing.yaml":
-            draft.routing = _entry(draft, document, Route)
+            draft.routing = _entry(draft, document, Routing)
         case "policy.yaml":
             draft.policy = _entry(draft, document, Policy)
         case _:

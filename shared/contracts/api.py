@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
 
-from shared.contracts.base import Name
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.contracts.base import Moment, Name
 
 
 class Body(BaseModel):
@@ -61,6 +63,24 @@ class Note(CaseAction):
     """Something worth knowing about the case; its state stays."""
 
     note: str = Field(min_length=1, max_length=2000)
+
+
+class Silencing(Body):
+    """Alerts of a team, about a touchpoint or over a channel wait until `ends_at`."""
+
+    team: Name | None = None
+    touchpoint: Name | None = None
+    channel: Name | None = None
+    author: Name
+    comment: str = Field(min_length=1, max_length=2000)
+    starts_at: Moment | None = None
+    ends_at: Moment
+
+    @model_validator(mode="after")
+    def _says_what_it_silences(self) -> Self:
+        if not (self.team or self.touchpoint or self.channel):
+            raise ValueError("say what to silence: a team, a touchpoint or a channel")
+        return self
 
 
 class Problem(BaseModel):

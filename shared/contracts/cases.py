@@ -36,7 +36,12 @@ Clock = Literal["route", "acknowledge", "contact", "resolve", "confirm"]
 
 
 class CaseScore(Message):
-    """The low score that opened or joined a case."""
+    """The low score that opened or joined a case.
+
+    Where `source` is `signal` nobody gave it: an event, or urgent words without a score, stand for
+    the worst of efforts, and it is shown to nobody and enters no figure. `response_id` is the
+    decision's or the feedback's where it is not a response.
+    """
 
     response_id: str
     metric: Metric
@@ -47,6 +52,7 @@ class CaseScore(Message):
     language: str | None = None
     channel: Name
     received_at: Moment
+    source: Literal["response", "signal", "feedback"] = "response"
 
 
 class Deadline(Message):
@@ -59,11 +65,33 @@ class Deadline(Message):
     breached: bool = False
 
 
+class EscalationAt(Message):
+    """Another team is told when this share of a clock's target has passed: 1.0 is the target."""
+
+    at: float
+    team: Name
+
+
+class CasePolicy(Message):
+    """By which rules the case is worked on: the owning team's, as they stood when it was opened.
+
+    `hours` are the open spans of each weekday (`mon` to `sun`) as pairs of `HH:MM`; without any
+    the team works around the clock. `holidays` is a country code. `fallback` is told at last.
+    """
+
+    time_zone: str = "UTC"
+    hours: dict[str, tuple[tuple[str, str], ...]] = Field(default_factory=dict)
+    holidays: str | None = None
+    escalation: tuple[EscalationAt, ...] = ()
+    fallback: Name
+
+
 class CaseEvent(Message):
     """One change of a case; every event carries what a reader needs to show the case.
 
     `version` rises by one with each event of a case. `actor` is `route`, `close`, or the person.
     `state` is the state after the event; `previous` the one before it, None for a new case.
+    `escalated_to` is the team that an `escalated` event tells besides the owner.
     `routing_path` are the positions of the matched routes in the tree at the time, as a snapshot.
     """
 
@@ -81,12 +109,14 @@ class CaseEvent(Message):
     opened_at: Moment
     score: CaseScore
     assignee: str | None = None
+    escalated_to: Name | None = None
     stage: Stage | None = None
     correlation: str | None = None
     attribution: Attribution = Attribution()
     attributes: Attributes = Field(default_factory=dict)
     deadlines: tuple[Deadline, ...] = ()
     routing_path: tuple[str, ...] = ()
+    policy: CasePolicy | None = None
     catalog_version: str
     contact_how: str | None = None
     contact_outcome: str | None = None

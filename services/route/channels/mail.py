@@ -8,13 +8,14 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import aiosmtplib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from services.route import decide
-from services.route.model import Accepted, Letter, Notice, Refused, Result
+from services.route.channels.card import card
+from services.route.channels.words import say
+from services.route.model import Accepted, Letter, Refused, Result
 from shared import smtp
 
 TIMEOUT = 10.0
@@ -100,46 +101,22 @@ class MailSender:
         return client
 
 
-def subject(notice: Notice, contact_by: str | None) -> str:
-    """Return the subject: what happened, until when to act, which case; never who it was."""
-    parts = [f"{notice.score.metric.upper()} {notice.score.score}", _words(notice.touchpoint)]
-    if contact_by:
-        parts.append(f"contact by {contact_by}")
-    return " · ".join([*parts, f"case {notice.case_id[:6]}"])
-
-
-def local_time(moment: datetime, now: datetime, zone: str) -> str:
-    """Return the time on the team's own clock, with the day unless it is today."""
-    there, today = moment.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
-    if there.date() == today.date():
-        return f"{there:%H:%M}"
-    return f"{there.day} {there:%b %H:%M}"
-
-
 def compose(letter: Letter, now: datetime, sender: str, domain: str) -> EmailMessage:
     """Write the mail; its Message-ID is the alert's, so that repeats are known as such."""
-    notice, team = letter.notice, letter.team
-    due = {d.clock: local_time(d.due_at, now, team.time_zone) for d in notice.deadlines}
+    shown = card(letter, now)
+    score = letter.notice.score
     about = {
-        "notice": notice,
-        "title": f"{notice.score.metric.upper()} {notice.score.score}",
-        "touchpoint": _words(notice.touchpoint),
-        "team": team.name,
-        "unreached": notice.team if notice.team != team.team else None,
-        "zone": team.time_zone,
-        "due": due,
+        "card": shown,
+        "language": letter.team.language,
+        "scale": score and say(letter.team.language, "scale", scale=score.scale),
     }
     message = EmailMessage()
     message["From"] = sender
     message["To"] = letter.channel.address
-    message["Subject"] = subject(notice, due.get("contact"))
+    message["Subject"] = shown.subject
     message["Date"] = now
     message["Message-ID"] = f"<{letter.delivery.alert_id}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(_TEMPLATES.get_template("alert.txt").render(about))
     message.add_alternative(_TEMPLATES.get_template("alert.html").render(about), subtype="html")
     return message
-
-
-def _words(name: str) -> str:
-    return name.replace("-", " ").capitalize()

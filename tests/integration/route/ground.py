@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from services.route import metrics
-from services.route.channels.mail import MailSender
-from services.route.channels.webhook import WebhookSender
+from services.route.app import outbound_of
 from services.route.handlers import Handlers
-from services.route.outbound import Outbound
+from services.route.settings import Settings
 from services.route.sweep import Deliveries, Limits
 from shared import db, tallies
 from shared.catalog import Catalog
@@ -29,6 +29,7 @@ from shared.wake import Wake
 from tests.unit.route.catalogs import AT
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "catalog"
 CONSOLE = "https://console.test"
 
 
@@ -102,22 +103,28 @@ def loop_of(
     clock: Clock | None = None,
     wake: Wake | None = None,
     limits: Limits | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> Deliveries:
     """The delivery loop, not running yet."""
-    senders = Outbound(
-        lambda: catalog,
+    settings = Settings.model_validate(
         {
-            "webhook": WebhookSender({"owners": SECRET}, allowed),
-            "email": MailSender(smtp, "Touchback <tb@mail.test>", monotonic),
-        },
+            "kafka_bootstrap_servers": "localhost:9092",
+            "postgres_dsn": "postgresql://localhost/touchback",
+            "catalog": EXAMPLE,
+            "smtp_url": smtp,
+            "mail_from": "Touchback <tb@mail.test>",
+            "channel_secrets": {"owners": SECRET, **(secrets or {})},
+            "outbound_allow": tuple(allowed),
+        }
     )
     return Deliveries(
         database=database,
         wake=wake or Wake(database),
         clock=clock or ShiftedClock(),
-        outbound=senders,
+        outbound=outbound_of(settings, lambda: catalog),
         catalog=lambda: catalog,
         chance=lambda: 0.5,
+        console_url=CONSOLE,
         time_to_route=metrics.time_to_route(CollectorRegistry(), catalog),
         limits=limits,
     )

@@ -151,9 +151,9 @@ async def test_a_permanent_refusal_ends_it_and_says_so(
 async def test_a_mail_refused_for_now_is_due_again_and_one_refused_for_good_is_not(
     route_db: db.Database, mail_sink: MailSink
 ) -> None:
-    known = catalog(None, team("care", _mailbox("a"), _mailbox("b")))
+    known = catalog(None, team("care", _mailbox("a")))
     mail_sink.answer_next("451 try later", "554 no such user")
-    await _low(route_db, known)
+    await _low(route_db, known, "r1", "r2")
 
     async with delivering(loop_of(route_db, known, smtp=f"smtp://127.0.0.1:{mail_sink.port}")):
         await eventually(lambda: mail_sink.refused == 2 or None, within=5)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Set
 
 from services.route import store
-from services.route.model import Round
+from services.route.model import Occasion
 from shared import db
 from shared.catalog import Catalog
 from shared.clock import SystemClock
@@ -67,7 +67,7 @@ async def test_of_two_routers_that_end_the_last_two_alerts_at_once_the_later_one
 ) -> None:
     await _low(route_db, _catalog(webhook_sink, webhook_sink))
     one, two = [row["alert_id"] for row in await rows(route_db, "deliveries")]
-    key = (stable_id("case", "r1"), "r1")
+    key = (stable_id("case", "r1"), "r1", "")
 
     async with route_db.transaction() as connection:
         assert await _end(connection, one) == {}
@@ -135,12 +135,12 @@ async def test_a_fallback_team_that_cannot_be_reached_either_is_not_told_for_eve
     assert (await said(route_db))["alert.exhausted.v1"] == 3
 
 
-async def _end(connection: db.Connection, alert_id: str) -> Mapping[Round, Set[str]]:
+async def _end(connection: db.Connection, alert_id: str) -> Mapping[Occasion, Set[str]]:
     """Settle an alert as the loop does it."""
     now = SystemClock().now()
-    await store.settle(connection, [(alert_id, 0, "exhausted", now, "gone", None)])
+    await store.settle(connection, [(alert_id, 0, "exhausted", now, "gone", None, None)])
     await store.hold_cases(connection, [stable_id("case", "r1")])
-    return await store.unheard(connection, [(stable_id("case", "r1"), "r1")])
+    return await store.unheard(connection, [(stable_id("case", "r1"), "r1", "")])
 
 
 async def _someone_waits(connection: db.Connection) -> bool:

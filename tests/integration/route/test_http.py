@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -10,22 +12,43 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.route.http import Api
+from services.route.sweep import silence_over
 from shared import db, web
 from shared.contracts.envelope import stable_id
 from shared.settings import Tokens
-from tests.integration.route.ground import completed, take
-from tests.unit.route.catalogs import AT, catalog, response
+from shared.timers import Timer
+from shared.wake import Wake
+from tests.integration.route.ground import (
+    CONSOLE,
+    ShiftedClock,
+    case_events,
+    completed,
+    delivering,
+    from_close,
+    loop_of,
+    rows,
+    states,
+    take,
+)
+from tests.support.sinks import WebhookSink
+from tests.support.wait import eventually
+from tests.unit.route.catalogs import AT, catalog, hook, response, team
 
 READER = {"authorization": "Bearer reader"}
-TOKENS: Tokens = {"reader": ("alerts:read",), "writer": ("cases:write",)}
+OPERATOR = {"authorization": "Bearer operator", "idempotency-key": "k1"}
+TOKENS: Tokens = {
+    "reader": ("alerts:read",),
+    "writer": ("cases:write",),
+    "operator": ("alerts:read", "alerts:act"),
+}
+KNOWN = catalog(None, team("care", hook("care-hook", "http://127.0.0.1:1/")))
 
 
 @pytest.fixture
 async def client(route_db: db.Database) -> AsyncIterator[httpx.AsyncClient]:
     """Talks to the routes as they are mounted."""
-    app = Starlette(
-        routes=Api(route_db, TOKENS).routes(), exception_handlers={HTTPException: web.on_http_error}
-    )
+    api = Api(route_db, TOKENS, ShiftedClock(), lambda: KNOWN, CONSOLE, Wake(route_db))
+    app = Starlette(routes=api.routes(), exception_handlers={HTTPException: web.on_http_error})
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://route.test") as client:
         yield client
@@ -65,3 +88,124 @@ async def test_who_may_ask_for_what(
     client: httpx.AsyncClient, headers: dict[str, str], query: str, status: int
 ) -> None:
     assert (await client.get(f"/v1/alerts{query}", headers=headers)).status_code == status
+
+
+async def test_a_replayed_alert_is_delivered_again_with_the_same_id(
+    route_db: db.Database, client: httpx.AsyncClient, webhook_sink: WebhookSink
+) -> None:
+    known = catalog(None, team("care", hook("hook", webhook_sink.url("/hook"))))
+    await take(route_db, known, completed(response()))
+    (row,) = await rows(route_db, "deliveries")
+    replay = f"/v1/alerts/{row['alert_id']}/replay"
+
+    assert (await client.post(replay, headers=OPERATOR)).status_code == 409
+    async with delivering(loop_of(route_db, known)):
+        await eventually(lambda: _delivered(route_db, webhook_sink, 1), within=10)
+        again = {**OPERATOR, "idempotency-key": "k2"}
+        first = await client.post(replay, headers=again)
+        second = await client.post(replay, headers=again)
+        await eventually(lambda: _delivered(route_db, webhook_sink, 2), within=10)
+
+    assert (first.status_code, first.json()) == (202, second.json())
+    assert len({call.headers["webhook-id"] for call in webhook_sink.calls}) == 1
+    missing = await client.post("/v1/alerts/nothing/replay", headers=OPERATOR)
+    assert missing.status_code == 404
+
+
+async def test_a_silence_holds_alerts_back_until_it_is_lifted(
+    route_db: db.Database, client: httpx.AsyncClient, webhook_sink: WebhookSink
+) -> None:
+    known = catalog(None, team("care", hook("hook", webhook_sink.url("/hook"))))
+    now = ShiftedClock().now()
+    body = {
+        "team": "care",
+        "author": "ines",
+        "comment": "outage announced",
+        "ends_at": (now + timedelta(hours=1)).isoformat(),
+    }
+
+    made = await client.post("/v1/silences", headers=OPERATOR, json=body)
+    twice = await client.post("/v1/silences", headers=OPERATOR, json=body)
+    listed = (await client.get("/v1/silences", headers=READER)).json()["silences"]
+    await take(route_db, known, completed(response()), now=ShiftedClock().now())
+
+    assert (made.status_code, made.json()) == (201, twice.json())
+    assert [each["comment"] for each in listed] == ["outage announced"]
+    assert await states(route_db) == {"silenced": 1}
+    lifted = await client.delete(
+        f"/v1/silences/{made.json()['silence_id']}", headers={**OPERATOR, "idempotency-key": "k9"}
+    )
+    assert lifted.status_code == 200
+    async with delivering(loop_of(route_db, known)):
+        await eventually(lambda: _delivered(route_db, webhook_sink, 1), within=10)
+    assert (await client.get("/v1/silences", headers=READER)).json()["silences"] == []
+
+
+async def test_a_silence_that_ends_by_itself_owes_only_what_nobody_took(
+    route_db: db.Database, client: httpx.AsyncClient
+) -> None:
+    clock = ShiftedClock()
+    ends = clock.now() + timedelta(minutes=5)
+    body = {"touchpoint": "first-bill", "author": "a", "comment": "c", "ends_at": ends.isoformat()}
+    made = await client.post("/v1/silences", headers=OPERATOR, json=body)
+    silence_id = made.json()["silence_id"]
+    await take(
+        route_db,
+        KNOWN,
+        completed(response("r1", customer_id="c1")),
+        completed(response("r2", customer_id="c2")),
+        now=clock.now(),
+    )
+    (taken, _) = await case_events(route_db, "opened")
+    await take(route_db, KNOWN, from_close(taken, "acknowledged", version=2, state="acknowledged"))
+
+    async with route_db.transaction() as connection:
+        await silence_over(connection, [Timer("silence_over", silence_id, ends)], ends)
+
+    assert await states(route_db) == {"spared": 1, "due": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ({"author": "a", "comment": "c"}, "ends_at: Field required"),
+        ({"author": "a", "comment": "c", "ends_at": "2099-01-01T00:00:00Z"}, "say what to silence"),
+        (
+            {"team": "care", "author": "a", "comment": "c", "ends_at": AT.isoformat()},
+            "in the future",
+        ),
+    ],
+)
+async def test_a_silence_needs_an_end_an_author_and_something_to_silence(
+    client: httpx.AsyncClient, body: dict[str, str], complaint: str
+) -> None:
+    answer = await client.post("/v1/silences", headers=OPERATOR, json=body)
+
+    assert answer.status_code == 422
+    assert complaint in answer.text
+
+
+async def test_a_test_goes_the_way_of_any_alert_and_says_what_came_of_it(
+    route_db: db.Database, webhook_sink: WebhookSink
+) -> None:
+    known = catalog(None, team("care", hook("care-hook", webhook_sink.url("/hook"))))
+    api = Api(route_db, TOKENS, ShiftedClock(), lambda: known, CONSOLE, Wake(route_db))
+    transport = httpx.ASGITransport(app=Starlette(routes=api.routes()))
+    webhook_sink.answer_next(200, 401)
+    async with (
+        delivering(loop_of(route_db, known)),
+        httpx.AsyncClient(transport=transport, base_url="http://route.test") as client,
+    ):
+        good = await client.post("/v1/channels/care-hook/test", headers=OPERATOR)
+        bad = await client.post(
+            "/v1/channels/care-hook/test", headers={**OPERATOR, "idempotency-key": "k2"}
+        )
+
+    assert (good.status_code, good.json()["accepted"]) == (200, True)
+    assert (bad.json()["accepted"], bad.json()["failure"]) == (False, "unauthorized")
+    assert json.loads(webhook_sink.calls[0].body)["type"] == "channel.test"
+    assert [row["state"] for row in await rows(route_db, "endpoints")] == ["broken"]
+
+
+async def _delivered(database: db.Database, sink: WebhookSink, calls: int) -> bool:
+    return len(sink.calls) == calls and set(await states(database)) == {"delivered"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -201,10 +202,34 @@ async def test_what_close_says_of_a_score_that_joined_a_case_at_work_alerts_nobo
         route_db,
         CATALOG,
         from_close(joined, "attached", version=2, previous="assigned", state="assigned"),
-        from_close(joined, "reopened", version=4, previous="resolved", state="assigned"),
     )
 
     assert len(await rows(route_db, "deliveries")) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "told"),
+    [
+        ("reopened", {"previous": "resolved"}, "care"),
+        ("reassigned", {"team": "delivery", "reason": "handed_over"}, "delivery"),
+        ("escalated", {"escalated_to": "delivery"}, "delivery"),
+    ],
+)
+async def test_a_case_that_comes_to_a_team_is_told_to_it(
+    route_db: db.Database, what: str, changes: dict[str, Any], told: str
+) -> None:
+    await take(route_db, CATALOG, completed(response("r1")))
+    (opened,) = await case_events(route_db, "opened")
+    before = {row["alert_id"] for row in await rows(route_db, "deliveries")}
+
+    event = from_close(opened, what, version=4, state="assigned", **changes)
+    await take(route_db, CATALOG, event)
+    await take(route_db, CATALOG, event)
+
+    new = [row for row in await rows(route_db, "deliveries") if row["alert_id"] not in before]
+    assert new
+    assert {row["team"] for row in new} == {told}
+    assert {row["notice"]["type"] for row in new} == {f"case.{what}"}
 
 
 async def test_its_own_words_on_the_topic_are_not_news(route_db: db.Database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.catalog import Catalog, Channel, Route, Team
+from shared.catalog import Catalog, Channel, Routing, Team
 from shared.contracts.responses import Response
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -27,7 +27,7 @@ def catalog(routing: dict[str, Any] | None = None, *teams: Team) -> Catalog:
     return Catalog(
         version="v1",
         teams=teams or (team("care"), team("billing"), team("delivery")),
-        routing=Route.model_validate(routing or {"team": "care"}),
+        routing=Routing.model_validate(routing or {"team": "care"}),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,45 @@ def test_another_team_than_expected_is_exit_code_1(tmp_path: Path) -> None:
 
     assert code == 1
     assert "expected team support-leads, it is billing-care" in printed
+
+
+def _cover(tmp_path: Path, lines: list[str], *more: str) -> tuple[int, str]:
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(lines))
+    words = ["coverage", "--events", str(file), "--catalog", str(EXAMPLE), *more]
+    result = CliRunner().invoke(app, words)
+    return result.exit_code, result.output
+
+
+def test_coverage_says_which_branches_nothing_reached(tmp_path: Path) -> None:
+    low = [
+        response(),
+        response(score=5),
+        response(touchpoint="relationship"),
+        response(band="high"),
+    ]
+
+    code, printed = _cover(tmp_path, [each.model_dump_json() for each in low], "--json")
+
+    assert code == 0
+    report = json.loads(printed)
+    assert (report["low_scores"], report["fallback"], report["rule_errors"]) == (3, 1, 0)
+    assert report["branches"]['1: response.touchpoint == "first-bill"'] == 2
+    assert report["branches"]["1.1: response.score == 5"] == 1
+    assert any(step.startswith("2.1:") for step in report["never_taken"])
+
+
+def test_coverage_prints_shares_and_names_the_line_that_is_no_response(tmp_path: Path) -> None:
+    line = response(touchpoint="relationship").model_dump_json()
+
+    code, printed = _cover(tmp_path, [line, ""])
+    assert code == 0
+    assert "never taken" in printed
+    assert "1  root: customer-care (100.0 % of 1)" in printed
+
+    code, printed = _cover(tmp_path, [line, "{}"])
+    assert code == 2
+    assert "events.jsonl:2: response_id: Field required" in printed
 
 
 def test_what_cannot_be_used_is_exit_code_2_and_one_line(tmp_path: Path) -> None:

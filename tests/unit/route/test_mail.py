@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.route.channels.mail import compose, local_time
+from services.route.channels.card import local_time
+from services.route.channels.mail import compose
 from services.route.decide import alerts, decide
 from services.route.model import Facts, Heard, Letter, Notice, Opened
 from tests.unit.route.catalogs import AT, catalog, response, team

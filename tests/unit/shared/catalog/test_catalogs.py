@@ -67,7 +67,8 @@ def owner(route: Route, inputs: Inputs, inherited: str = "") -> str:
 
 
 def answered(**fields: Any) -> Inputs:
-    return RESPONSE_RULES.bind({"response": {"score": 1, "attributes": {}, **fields}})
+    always = {"score": 1, "value": 0.0, "low_scores": 1, "keywords": [], "attributes": {}}
+    return RESPONSE_RULES.bind({"response": {**always, **fields}})
 
 
 @pytest.mark.parametrize(

@@ -181,8 +181,9 @@ ONE_PLACE = [
     (
         TEAM,
         "kind: webhook",
-        "kind: slack",
-        "9: `channels.kind`: 'slack' is not one of webhook, email",
+        "kind: fax",
+        "9: `channels.kind`: 'fax' is not one of webhook, email, slack, teams, pagerduty,"
+        " alertmanager, apprise",
     ),
     (
         TEAM,

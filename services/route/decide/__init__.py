@@ -1,0 +1,55 @@
+"""The heart: who owns a low score, what becomes of it, whom it is told to, when, how often."""
+
+from __future__ import annotations
+
+from services.route.decide.alerts import (
+    alerts,
+    alerts_again,
+    came_back,
+    changed,
+    escalation,
+    handed_on,
+    shortened,
+    updatable,
+)
+from services.route.decide.cases import deadlines, decide, effort, known_case
+from services.route.decide.delivery import after_failure, judge_smtp, judge_status
+from services.route.decide.plan import digest, plan
+from services.route.decide.routing import Coverage, assign, coverage
+from services.route.decide.tidings import (
+    channel_of,
+    failing,
+    praise,
+    signalled,
+    target,
+    trial,
+)
+
+__all__ = [
+    "Coverage",
+    "after_failure",
+    "alerts",
+    "alerts_again",
+    "assign",
+    "came_back",
+    "changed",
+    "channel_of",
+    "coverage",
+    "deadlines",
+    "decide",
+    "digest",
+    "effort",
+    "escalation",
+    "failing",
+    "handed_on",
+    "judge_smtp",
+    "judge_status",
+    "known_case",
+    "plan",
+    "praise",
+    "shortened",
+    "signalled",
+    "target",
+    "trial",
+    "updatable",
+]

@@ -1,0 +1,188 @@
+"""Whom an event of a case is told to, and what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.route import policy
+from services.route.decide.cases import deadline
+from services.route.model import (
+    CaseNow,
+    Delivery,
+    Notice,
+    NoticeDeadline,
+    NoticeScore,
+    NoticeType,
+)
+from shared.catalog import SCALES, Catalog, NotInCatalog, Team
+from shared.contracts.cases import CaseEvent, CaseScore, Deadline
+from shared.contracts.envelope import stable_id
+
+
+def alerts(event: CaseEvent, catalog: Catalog, console: str) -> list[Delivery]:
+    """Return the alerts of a new case: one to each channel of its team."""
+    team = known_team(catalog, event.team)
+    return to_team(_case_alert(event, _notice(event, console, "case.opened")), team)
+
+
+def alerts_again(event: CaseEvent, catalog: Catalog, console: str, now: datetime) -> list[Delivery]:
+    """Return the alerts of a done case that a further low score brings back.
+
+    `close` starts the clocks anew when it hears of the score; the notice shows them so.
+    """
+    renewed = tuple(_renewed(each, now) for each in event.deadlines)
+    notice = _notice(event.model_copy(update={"deadlines": renewed}), console, "case.reopened")
+    team = known_team(catalog, event.team)
+    return to_team(_case_alert(event, notice), team, event.score.response_id)
+
+
+def came_back(event: CaseEvent) -> bool:
+    """Say whether `close` tells of a done case that a low score has brought back to work."""
+    return event.previous in policy.DONE and event.state not in policy.DONE
+
+
+def handed_on(
+    event: CaseEvent, type: NoticeType, team: str, catalog: Catalog, console: str
+) -> list[Delivery]:
+    """Return the alerts to a team that a case has come to, or come back to, by what was done."""
+    round = f"{type}/{event.version}"
+    alert = replace(_case_alert(event, _notice(event, console, type)), round=round)
+    return to_team(alert, known_team(catalog, team), round)
+
+
+def escalation(delivery: Delivery, tried: Set[str], catalog: Catalog) -> list[Delivery]:
+    """Return the same notice for the fallback team, on those of its channels not yet `tried`."""
+    fallback = catalog.fallback_team
+    occasion = (delivery.response_id, fallback.team, *filter(None, [delivery.round]))
+    return [each for each in to_team(delivery, fallback, *occasion) if each.endpoint not in tried]
+
+
+def changed(told: Delivery, case: CaseNow) -> Delivery:
+    """Return what brings a message that was delivered up to date."""
+    notice = Notice.model_validate(told.notice)
+    deadlines = tuple(NoticeDeadline(clock=d.clock, due_at=d.due_at) for d in case.deadlines)
+    news = {
+        "type": "case.changed",
+        "version": case.version,
+        "state": case.state,
+        "assignee": case.assignee,
+        "reason": case.reason,
+        "deadlines": deadlines,
+    }
+    round = f"case.changed/{case.version}"
+    return replace(
+        told,
+        alert_id=stable_id("alert", told.alert_id, round),
+        notice=notice.model_copy(update=news).model_dump(mode="json"),
+        round=round,
+        owed=False,
+        attempt=0,
+        fence=0,
+        rank=0,
+    )
+
+
+def to_team(alert: Delivery, team: Team, *occasion: str) -> list[Delivery]:
+    """Address an alert to each channel of a team; people's ones stand in the order of failing over.
+
+    What makes its id another one than that of the case's opening is the `occasion`.
+    """
+    found, rank = [], 0
+    for channel in team.channels:
+        if not channel.alerts:
+            continue
+        found.append(
+            replace(
+                alert,
+                alert_id=stable_id("alert", alert.case_id, channel.channel, *occasion),
+                team=team.team,
+                channel=channel.channel,
+                kind=channel.kind,
+                rank=rank if channel.for_people else 0,
+                attempt=0,
+                fence=0,
+            )
+        )
+        rank += channel.for_people
+    return found
+
+
+def known_team(catalog: Catalog, name: str) -> Team:
+    """Return the team, or the fallback team where the catalog has lost it since the opening."""
+    try:
+        return catalog.team(name)
+    except NotInCatalog:
+        return catalog.fallback_team
+
+
+def notice_score(score: CaseScore) -> NoticeScore | None:
+    """Return the score as alerts show it; None where nobody gave one."""
+    if score.source == "signal":
+        return None
+    scale = SCALES[score.metric]
+    return NoticeScore(
+        metric=score.metric, score=score.score, scale=f"{scale.minimum}-{scale.maximum}"
+    )
+
+
+def shortened(text: str | None, longest: int) -> str | None:
+    """Cut a text to so many characters, the last one an ellipsis where something is missing."""
+    if text is None or len(text) <= longest:
+        return text
+    return text[: longest - 1].rstrip() + "…"
+
+
+def _renewed(old: Deadline, now: datetime) -> Deadline:
+    if old.clock not in ("acknowledge", "contact", "resolve"):
+        return old
+    return deadline(old.clock, timedelta(seconds=old.target_seconds), now)
+
+
+def _case_alert(event: CaseEvent, notice: Notice) -> Delivery:
+    """Return the alert without an address."""
+    return Delivery(
+        alert_id="",
+        case_id=event.case_id,
+        response_id=event.score.response_id,
+        customer_id=event.customer_id,
+        touchpoint=event.touchpoint,
+        team="",
+        priority=event.priority,
+        channel="",
+        kind="webhook",
+        notice=notice.model_dump(mode="json"),
+        received_at=event.score.received_at,
+    )
+
+
+def _notice(event: CaseEvent, console: str, type: NoticeType) -> Notice:
+    return Notice(
+        type=type,
+        case_id=event.case_id,
+        version=event.version,
+        team=event.team,
+        priority=event.priority,
+        touchpoint=event.touchpoint,
+        stage=event.stage,
+        score=notice_score(event.score),
+        comment=shortened(event.score.comment, policy.COMMENT_IN_ALERT),
+        language=event.score.language,
+        deadlines=tuple(NoticeDeadline(clock=d.clock, due_at=d.due_at) for d in event.deadlines),
+        received_at=event.score.received_at,
+        console_url=f"{console}/cases/{event.case_id}",
+        state=event.state,
+        assignee=event.assignee,
+        reason=event.reason,
+    )
+
+
+def updatable(rows: Sequence[Delivery], cases: Mapping[str, CaseNow]) -> list[Delivery]:
+    """Return the updates of those delivered alerts whose case has gone on since."""
+    return [
+        changed(row, case)
+        for row in rows
+        if (case := cases.get(row.case_id)) is not None
+        and case.version > Notice.model_validate(row.notice).version
+    ]

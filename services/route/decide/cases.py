@@ -1,0 +1,186 @@
+"""Whether a low score opens or joins a case."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.route import policy
+from services.route.decide.routing import assign
+from services.route.model import (
+    Attached,
+    Case,
+    Facts,
+    Heard,
+    Opened,
+    Outcome,
+    Unaffected,
+)
+from shared.catalog import SCALES, Catalog, Targets, Team
+from shared.contracts.asks import Decision
+from shared.contracts.cases import CaseEvent, CasePolicy, CaseScore, Deadline, EscalationAt
+from shared.contracts.envelope import stable_id
+from shared.contracts.responses import Response
+
+
+def decide(heard: Heard, facts: Facts, catalog: Catalog, now: datetime) -> Outcome:
+    """Say what becomes of a response; the caller adds it to the facts before the next one."""
+    response = heard.response
+    before = facts.responses.get(response.response_id)
+    if before is not None or (response.response_id in facts.responses and not heard.amended):
+        return Unaffected("already_routed")
+    if heard.amended and response.response_id not in facts.responses:
+        return Unaffected("not_completed")
+    if response.band != "low" or response.score is None:
+        return Unaffected("not_low")
+    case = facts.open_cases.get((response.customer_id, response.touchpoint))
+    if case is not None:
+        event = _attached(case, heard, response.score, catalog.version, now)
+        return Attached(event, again=case.state in policy.DONE)
+    low_scores = facts.low_scores.get(response.customer_id, 0) + 1
+    return _opened(heard, response.score, low_scores, catalog, now)
+
+
+def _opened(heard: Heard, score: int, low_scores: int, catalog: Catalog, now: datetime) -> Opened:
+    response = heard.response
+    # A score that became low by a later correction starts its clocks then, not in the past.
+    since = response.at if heard.amended else response.received_at
+    assigned = assign(response, catalog.routing, low_scores)
+    team = catalog.team(assigned.team)
+    targets = team.target(assigned.priority)
+    event = CaseEvent(
+        case_id=stable_id("case", response.response_id),
+        version=1,
+        at=now,
+        actor="route",
+        reason=assigned.reason,
+        state="assigned",
+        customer_id=response.customer_id,
+        touchpoint=response.touchpoint,
+        team=assigned.team,
+        priority=assigned.priority,
+        opened_at=now,
+        score=_score(heard, score),
+        stage=response.stage,
+        correlation=response.correlation,
+        attribution=response.attribution,
+        attributes=response.attributes,
+        deadlines=deadlines(targets, since),
+        routing_path=assigned.path,
+        policy=_policy(team, catalog),
+        catalog_version=catalog.version,
+    )
+    return Opened(event, assigned)
+
+
+def _attached(case: Case, heard: Heard, score: int, version: str, now: datetime) -> CaseEvent:
+    response = heard.response
+    # Versions after the opening are given out by `close`, which takes this one for news, not order.
+    return CaseEvent(
+        case_id=case.case_id,
+        version=1,
+        at=now,
+        actor="route",
+        reason="further_low_score",
+        previous=case.state,
+        state=case.state,
+        customer_id=case.customer_id,
+        touchpoint=case.touchpoint,
+        team=case.team,
+        priority=case.priority,
+        opened_at=case.opened_at,
+        score=_score(heard, score),
+        stage=response.stage,
+        correlation=response.correlation,
+        attribution=response.attribution,
+        attributes=response.attributes,
+        deadlines=case.deadlines,
+        routing_path=case.routing_path,
+        policy=case.policy,
+        catalog_version=version,
+    )
+
+
+def _score(heard: Heard, score: int) -> CaseScore:
+    response = heard.response
+    return CaseScore(
+        response_id=response.response_id,
+        metric=response.metric,
+        survey=response.survey,
+        score=score,
+        band="low",
+        comment=response.comment,
+        language=response.language,
+        channel=response.channel,
+        received_at=response.received_at,
+        source=heard.source,
+    )
+
+
+def deadlines(targets: Targets, since: datetime) -> tuple[Deadline, ...]:
+    """Return the clocks of a case, in wall time."""
+    return (
+        deadline("acknowledge", targets.acknowledge, since),
+        deadline("contact", targets.contact, since),
+        deadline("resolve", targets.resolve, since),
+    )
+
+
+def deadline(clock: Any, target: timedelta, since: datetime) -> Deadline:
+    return Deadline(clock=clock, due_at=since + target, target_seconds=int(target.total_seconds()))
+
+
+def _policy(team: Team, catalog: Catalog) -> CasePolicy:
+    calendar = team.calendar
+    spans = {} if calendar is None else calendar.hours
+    return CasePolicy(
+        time_zone=team.time_zone,
+        hours={
+            day: tuple((f"{span.start:%H:%M}", f"{span.end:%H:%M}") for span in each)
+            for day, each in spans.items()
+        },
+        holidays=None if calendar is None else calendar.holidays,
+        escalation=tuple(EscalationAt(at=step.at, team=step.team) for step in team.escalation),
+        fallback=catalog.fallback_team.team,
+    )
+
+
+def known_case(event: CaseEvent) -> Case:
+    """Return what `route` keeps of a case."""
+    return Case(
+        case_id=event.case_id,
+        customer_id=event.customer_id,
+        touchpoint=event.touchpoint,
+        state=event.state,
+        team=event.team,
+        priority=event.priority,
+        opened_at=event.opened_at,
+        deadlines=event.deadlines,
+        routing_path=event.routing_path,
+        policy=event.policy,
+    )
+
+
+def effort(decision: Decision) -> Heard:
+    """Return a signal that opens a case without asking as the effort that it stands for.
+
+    It goes the way of any low score: one open case per customer and touchpoint, rules, priority.
+    """
+    worst = SCALES["ces"].maximum
+    response = Response(
+        response_id=decision.decision_id,
+        touchpoint=decision.touchpoint,
+        survey=decision.touchpoint,
+        metric="ces",
+        customer_id=decision.customer_id,
+        score=worst,
+        band="low",
+        channel="signal",
+        received_at=decision.decided_at,
+        at=decision.decided_at,
+        stage=decision.attribution.stage,
+        correlation=decision.correlation,
+        attribution=decision.attribution,
+        attributes=decision.attributes,
+    )
+    return Heard(response, source="signal")

@@ -1,0 +1,165 @@
+"""What is told besides cases: high scores, signals, feedback, failing channels, tests."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from services.route import policy
+from services.route.decide.alerts import known_team, shortened, to_team
+from services.route.decide.routing import assign, bind
+from services.route.model import Delivery, Failure, Notice, NoticeFigure, NoticeScore
+from shared.catalog import SCALES, Catalog, Channel, NotInCatalog, Team
+from shared.contracts.asks import Decision
+from shared.contracts.envelope import stable_id
+from shared.contracts.responses import Response
+from shared.rules import RuleFailed
+
+
+def praise(response: Response, catalog: Catalog, console: str) -> list[Delivery]:
+    """Return who hears of a high score: the advocates, and the team that earned it."""
+    root = catalog.routing
+    if root.advocacy is None or response.band != "high" or response.score is None:
+        return []
+    try:
+        wanted = root.advocacy.when is None or root.advocacy.when.holds(bind(response, root))
+    except RuleFailed:
+        # A rule error never drops a match: one promoter too many harms nobody.
+        wanted = True
+    if not wanted:
+        return []
+    earned = assign(response, root).team
+    names = dict.fromkeys([root.advocacy.team, *([earned] * root.advocacy.tell_owner)])
+    scale = SCALES[response.metric]
+    notice = Notice(
+        type="score.high",
+        team=earned,
+        touchpoint=response.touchpoint,
+        stage=response.stage,
+        score=NoticeScore(
+            metric=response.metric,
+            score=response.score,
+            scale=f"{scale.minimum}-{scale.maximum}",
+        ),
+        comment=shortened(response.comment, policy.COMMENT_IN_ALERT),
+        language=response.language,
+        received_at=response.received_at,
+        console_url=f"{console}/",
+        about=response.response_id,
+        correlation=response.correlation,
+    )
+    alert = _alert(notice, response.response_id, response.customer_id)
+    return [
+        each
+        for name in names
+        for each in to_team(alert, known_team(catalog, name), "praise", response.response_id, name)
+    ]
+
+
+def signalled(decision: Decision, catalog: Catalog, console: str) -> list[Delivery]:
+    """Return who is told of a signal that asks nobody and opens no case."""
+    team = owner_of(decision, catalog)
+    notice = Notice(
+        type="signal.noticed",
+        team=team.team,
+        touchpoint=decision.touchpoint,
+        stage=decision.attribution.stage,
+        reason=decision.signal,
+        received_at=decision.decided_at,
+        console_url=f"{console}/",
+        about=decision.decision_id,
+        correlation=decision.correlation,
+    )
+    alert = _alert(notice, decision.decision_id, decision.customer_id)
+    return to_team(alert, team, "signal", decision.decision_id)
+
+
+def owner_of(decision: Decision, catalog: Catalog) -> Team:
+    """Return the team that a touchpoint belongs to."""
+    try:
+        owner = catalog.touchpoint(decision.touchpoint).owner
+    except NotInCatalog:
+        owner = None
+    return known_team(catalog, owner or decision.attribution.team or "")
+
+
+def failing(
+    lost: Delivery, failure: Failure, catalog: Catalog, console: str, now: datetime
+) -> list[Delivery]:
+    """Return who hears that a channel refuses us: those who run this, over what still works."""
+    if catalog.routing.operators is None:
+        return []
+    team = known_team(catalog, catalog.routing.operators)
+    notice = Notice(
+        type="channel.failing",
+        team=lost.team,
+        reason=failure,
+        figures=(NoticeFigure(name="channel", text=lost.endpoint),),
+        received_at=now,
+        console_url=f"{console}/",
+    )
+    found = to_team(
+        _alert(notice, lost.endpoint, ""), team, "failing", lost.endpoint, now.isoformat()
+    )
+    return [each for each in found if each.endpoint != lost.endpoint]
+
+
+def trial(team: Team, channel: Channel, console: str, now: datetime, key: str) -> Delivery:
+    """Return a test of one channel, which goes the way of any alert."""
+    notice = Notice(type="channel.test", team=team.team, received_at=now, console_url=f"{console}/")
+    alert_id = stable_id("test", channel.channel, key)
+    return _addressed(_alert(notice, alert_id, ""), team, channel, alert_id)
+
+
+def channel_of(catalog: Catalog, delivery: Delivery) -> Channel | None:
+    """Return the channel as the catalog has it now; None where it has lost it."""
+    try:
+        team = catalog.team(delivery.team)
+    except NotInCatalog:
+        return None
+    return next((each for each in team.channels if each.channel == delivery.channel), None)
+
+
+def target(channel: Channel | None) -> str:
+    """Return what tells one target of a channel from the next; it gives away nothing."""
+    if channel is None:
+        return ""
+    parts = (channel.kind, channel.url, channel.address, channel.to, channel.secret)
+    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:16]
+
+
+def _addressed(alert: Delivery, team: Team, channel: Channel, alert_id: str) -> Delivery:
+    return Delivery(
+        alert_id=alert_id,
+        case_id="",
+        response_id=alert_id,
+        customer_id="",
+        touchpoint="",
+        team=team.team,
+        priority=alert.priority,
+        channel=channel.channel,
+        kind=channel.kind,
+        notice=alert.notice,
+        received_at=alert.received_at,
+        round=alert.round,
+        owed=False,
+    )
+
+
+def _alert(notice: Notice, about: str, customer_id: str) -> Delivery:
+    """Return an alert of no case and without an address; nobody else is told if it gets lost."""
+    return Delivery(
+        alert_id="",
+        case_id="",
+        response_id=about,
+        customer_id=customer_id,
+        touchpoint=notice.touchpoint or "",
+        team="",
+        priority=notice.priority,
+        channel="",
+        kind="webhook",
+        notice=notice.model_dump(mode="json"),
+        received_at=notice.received_at,
+        round=notice.type,
+        owed=False,
+    )

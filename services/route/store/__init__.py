@@ -1,0 +1,73 @@
+"""The memory of `route`: one typed function per named query."""
+
+from __future__ import annotations
+
+from services.route.store.asked import (
+    add_silence,
+    alerts,
+    end_silence,
+    keep_result,
+    release,
+    replay,
+    result_of,
+    silences,
+    state_of,
+)
+from services.route.store.cases import CLOSED_STATES, add_cases, add_responses, facts, move_cases
+from services.route.store.deliveries import (
+    accept,
+    add_deliveries,
+    cases_now,
+    claim,
+    current,
+    digested,
+    drop,
+    fail_over,
+    hold_cases,
+    known,
+    mark_routed,
+    members,
+    overtaken,
+    refuse,
+    settle,
+    spare,
+    teams,
+    unheard,
+)
+from services.route.store.queries import QUERIES
+
+__all__ = [
+    "CLOSED_STATES",
+    "QUERIES",
+    "accept",
+    "add_cases",
+    "add_deliveries",
+    "add_responses",
+    "add_silence",
+    "alerts",
+    "cases_now",
+    "claim",
+    "current",
+    "digested",
+    "drop",
+    "end_silence",
+    "facts",
+    "fail_over",
+    "hold_cases",
+    "keep_result",
+    "known",
+    "mark_routed",
+    "members",
+    "move_cases",
+    "overtaken",
+    "refuse",
+    "release",
+    "replay",
+    "result_of",
+    "settle",
+    "silences",
+    "spare",
+    "state_of",
+    "teams",
+    "unheard",
+]

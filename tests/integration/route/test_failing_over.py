@@ -1,0 +1,204 @@
+"""People's channels take turns; a storm reaches them as one digest; systems get everything."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from shared import db
+from shared.catalog import Catalog, Channel, Routing
+from tests.integration.route.ground import (
+    ShiftedClock,
+    completed,
+    counted,
+    delivering,
+    loop_of,
+    rows,
+    said,
+    states,
+    take,
+)
+from tests.support.sinks import MailSink, WebhookSink
+from tests.support.wait import eventually
+from tests.unit.route.catalogs import catalog, hook, response, team
+
+
+def _mail(name: str) -> Channel:
+    return Channel(channel=name, kind="email", address=f"{name}@example.test")
+
+
+def _chat(sink: WebhookSink) -> Channel:
+    return Channel(channel="chat", kind="teams", secret="flow")
+
+
+async def _low(database: db.Database, known: Catalog, *names: str) -> None:
+    now = ShiftedClock().now()
+    events = [completed(response(n, customer_id=n, received_at=now, at=now)) for n in names]
+    await take(database, known, *events, now=now)
+
+
+async def test_the_next_channel_is_spared_when_the_first_accepts(
+    route_db: db.Database, mail_sink: MailSink
+) -> None:
+    known = catalog(None, team("care", _mail("a"), _mail("b")))
+    await _low(route_db, known, "r1")
+
+    async with delivering(loop_of(route_db, known, smtp=f"smtp://127.0.0.1:{mail_sink.port}")):
+        await eventually(lambda: _are(route_db, delivered=1, spared=1), within=10)
+
+    assert [mail.recipients for mail in mail_sink.mails] == [("a@example.test",)]
+    assert (await said(route_db))["alert.queued.v1"] == 1
+
+
+async def test_after_two_minutes_the_next_channel_is_told_while_the_first_is_tried_on(
+    route_db: db.Database, webhook_sink: WebhookSink, mail_sink: MailSink
+) -> None:
+    webhook_sink.answer_always(500)
+    known = catalog(None, team("care", _chat(webhook_sink), _mail("b")))
+    await _low(route_db, known, "r1")
+    clock = ShiftedClock()
+    loop = loop_of(
+        route_db,
+        known,
+        clock=clock,
+        smtp=f"smtp://127.0.0.1:{mail_sink.port}",
+        secrets={"flow": webhook_sink.url("/flow")},
+    )
+
+    async with delivering(loop):
+        await eventually(lambda: len(webhook_sink.calls) == 1, within=10)
+        assert mail_sink.mails == []
+        clock.ahead = timedelta(seconds=121)
+        await eventually(lambda: len(mail_sink.mails) == 1, within=10)
+        await eventually(lambda: _are(route_db, delivered=1, due=1), within=10)
+
+    assert await counted(route_db, "alerts_failed_over") == {("email",): 1}
+    assert (await said(route_db))["alert.queued.v1"] == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "health"), [(401, "broken"), (404, "broken"), (410, "disabled")]
+)
+async def test_an_endpoint_that_refuses_us_is_failed_over_at_once_and_remembered(
+    route_db: db.Database, webhook_sink: WebhookSink, mail_sink: MailSink, status: int, health: str
+) -> None:
+    webhook_sink.answer_always(status)
+    care = team("care", _chat(webhook_sink), _mail("b"))
+    known = catalog(None, care, team("ops", _mail("ops")))
+    known = known.model_copy(
+        update={"routing": Routing.model_validate({"team": "care", "operators": "ops"})}
+    )
+    loop = loop_of(
+        route_db,
+        known,
+        smtp=f"smtp://127.0.0.1:{mail_sink.port}",
+        secrets={"flow": webhook_sink.url("/flow")},
+    )
+
+    async with delivering(loop):
+        await _low(route_db, known, "r1")
+        await eventually(lambda: len(mail_sink.mails) == 2, within=10)
+        await eventually(lambda: _are(route_db, delivered=2, exhausted=1), within=10)
+        (row,) = await rows(route_db, "endpoints")
+        assert (row["endpoint"], row["state"]) == ("care/chat", health)
+        # The next one does not wait two minutes for it, and the operators are told once.
+        await _low(route_db, known, "r2")
+        await eventually(lambda: len(mail_sink.mails) == 3, within=10)
+        await eventually(lambda: _are(route_db, delivered=3, exhausted=2), within=10)
+
+    assert len(webhook_sink.calls) == (1 if health == "disabled" else 2)
+    subjects = sorted(mail.message["Subject"] for mail in mail_sink.mails)
+    assert [s for s in subjects if s.startswith("Channel")] == ["Channel care/chat refuses alerts"]
+
+
+async def test_an_endpoint_that_accepts_again_is_forgotten(
+    route_db: db.Database, webhook_sink: WebhookSink
+) -> None:
+    webhook_sink.answer_next(403)
+    known = catalog(None, team("care", hook("hook", webhook_sink.url("/hook"))))
+
+    async with delivering(loop_of(route_db, known)):
+        await _low(route_db, known, "r1")
+        await eventually(lambda: _are(route_db, exhausted=1), within=10)
+        assert len(await rows(route_db, "endpoints")) == 1
+        await _low(route_db, known, "r2")
+        await eventually(lambda: _are(route_db, exhausted=1, delivered=1), within=10)
+
+    assert await rows(route_db, "endpoints") == []
+
+
+async def test_a_storm_is_one_digest_for_people_and_every_alert_for_systems(
+    route_db: db.Database, webhook_sink: WebhookSink, mail_sink: MailSink
+) -> None:
+    known = catalog(
+        None, team("care", hook("hook", webhook_sink.url("/hook")), _mail("a"), _mail("b"))
+    )
+    clock = ShiftedClock()
+    for part in (range(4), range(4, 9), range(9, 12)):
+        await _low(route_db, known, *(f"r{n}" for n in part))
+    smtp = f"smtp://127.0.0.1:{mail_sink.port}"
+
+    async with delivering(loop_of(route_db, known, smtp=smtp, clock=clock)):
+        await eventually(lambda: len(webhook_sink.calls) == 12, within=10)
+        await eventually(lambda: len(mail_sink.mails) == 5, within=10)
+        clock.ahead = timedelta(seconds=31)
+        await eventually(lambda: len(mail_sink.mails) == 6, within=10)
+        # 12 webhooks, 5 mails, 7 gathered ones and their digest; nothing for the second mailbox.
+        await eventually(lambda: _delivered(route_db, 25), within=10)
+        clock.ahead = timedelta(minutes=3)
+        await eventually(lambda: _are(route_db, delivered=25, spared=13), within=10)
+
+    assert mail_sink.mails[-1].message["Subject"] == "7 alerts · First bill"
+    assert mail_sink.mails[-1].text.count("NPS 2") == 7
+    assert {mail.recipients for mail in mail_sink.mails} == {("a@example.test",)}
+    assert (await said(route_db))["alert.delivered.v1"] == 24
+
+
+async def test_a_second_digest_waits_for_the_end_of_the_span(
+    route_db: db.Database, webhook_sink: WebhookSink
+) -> None:
+    known = catalog(None, team("care", _mail("a")))
+    await _low(route_db, known, *(f"r{n}" for n in range(6)))
+    (first,) = await _digests(route_db)
+    async with route_db.transaction() as connection:
+        await connection.execute("update deliveries set attempts = 1 where state = 'due'")
+
+    await _low(route_db, known, "r6")
+
+    second = [row for row in await _digests(route_db) if row["alert_id"] != first["alert_id"]]
+    assert second[0]["next_at"] - first["created_at"] == timedelta(minutes=10)
+
+
+async def test_high_scores_go_to_the_advocates_and_the_team_that_earned_them(
+    route_db: db.Database,
+) -> None:
+    root = {
+        "team": "care",
+        "advocacy": {"team": "advocates", "when": "response.score == 10", "tell_owner": True},
+        "routes": [{"when": 'response.touchpoint == "first-bill"', "team": "billing"}],
+    }
+    known = catalog(root, team("care"), team("billing"), team("advocates"))
+    ten = completed(response("r1", score=10, band="high"))
+
+    await take(route_db, known, ten, completed(response("r2", score=9, band="high")))
+    await take(route_db, known, ten)
+
+    found = await rows(route_db, "deliveries", "team")
+    assert [row["team"] for row in found] == ["advocates", "billing"]
+    assert {row["notice"]["type"] for row in found} == {"score.high"}
+    assert "customer" not in json.dumps(found[0]["notice"])
+
+
+async def _digests(database: db.Database) -> list[db.Row]:
+    found = await rows(database, "deliveries", "created_at")
+    return [row for row in found if row["notice"]["type"] == "alerts.digest"]
+
+
+async def _delivered(database: db.Database, count: int) -> bool:
+    return (await states(database))["delivered"] == count
+
+
+async def _are(database: db.Database, **expected: int) -> bool:
+    return await states(database) == expected

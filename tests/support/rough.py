@@ -1,0 +1,68 @@
+"""Receivers that behave badly on the wire: they reset, break off half-way, or drip."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Literal, Self
+
+from tests.support.processes import LOOPBACK
+
+Manner = Literal["reset", "half", "drip", "hang", "endless"]
+
+
+class RoughServer:
+    """An HTTP server on a free port that never answers as it should."""
+
+    def __init__(self, manner: Manner) -> None:
+        self.calls = 0
+        self._manner = manner
+
+    def url(self, path: str = "/") -> str:
+        """Its address."""
+        return f"http://{LOOPBACK}:{self.port}{path}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.calls += 1
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await getattr(self, f"_{self._manner}")(writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _reset(self, writer: asyncio.StreamWriter) -> None:
+        # A linger of nothing makes the close a reset.
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def _half(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"ok": tr')
+        await writer.drain()
+
+    async def _drip(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.2)
+
+    async def _hang(self, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3600)
+
+    async def _endless(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+        while True:
+            writer.write(chunk)
+            await writer.drain()

@@ -82,7 +82,8 @@ async def _unsaid(stack: Stack) -> list[str]:
     for name in SERVICES:
         if count := await stack.count(name, "outbox"):
             waiting.append(f"{name}: {count} messages in the outbox")
-    alerts = await stack.count("route", "deliveries where state = 'due'")
+    waits = "attempts = 0 and next_at > now()"
+    alerts = await stack.count("route", f"deliveries where state = 'due' and not ({waits})")
     return [*waiting, *([f"route: {alerts} alerts are due"] if alerts else [])]
 
 
@@ -110,7 +111,7 @@ def _reading(stack: Stack) -> dict[str, set[str]]:
         "listen": set(load(stack.catalog).sources_by_topic),
         "ask": {topics.SIGNALS, topics.PROFILES},
         "collect": {topics.INVITATIONS, topics.ANSWERS},
-        "route": {topics.RESPONSES, topics.CASES},
+        "route": {topics.RESPONSES, topics.CASES, topics.DECISIONS},
         "close": {topics.CASES, topics.ALERTS},
         "console": {
             topics.CASES,

@@ -27,10 +27,11 @@ def missing(port: str) -> str | None:
         return f"nobody answers on port {port}: {error}"
 
 
-def app(arguments: Sequence[str] = (), prog_name: str = "touchback health") -> None:
-    """Say what is missing, if anything; called like the programs of the other commands."""
+def app(arguments: Sequence[str], prog_name: str) -> None:
+    """Say what is missing, if anything."""
     if arguments:
-        sys.exit(f"usage: {prog_name}")
+        sys.stdout.write(f"usage: {prog_name}\n\n{__doc__}\n")
+        sys.exit(0 if "--help" in arguments else 2)
     absent = missing(os.environ.get("TOUCHBACK_HTTP_PORT", USUAL_PORT))
     if absent is not None:
         sys.stderr.write(f"touchback: not ready: {absent}\n")
@@ -38,4 +39,4 @@ def app(arguments: Sequence[str] = (), prog_name: str = "touchback health") -> N
 
 
 if __name__ == "__main__":
-    app(sys.argv[1:])
+    app(sys.argv[1:], "touchback health")

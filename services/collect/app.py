@@ -64,7 +64,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.timers({store.FINAL: sweep.finish})
     runtime.routes(
         [
-            *SurveyPages(visits).routes(),
+            *SurveyPages(visits, metrics.Views(runtime.registry, policy())).routes(),
             *AnswerPages(visits).routes(),
             *StopPages(database, clock, links, renderer).routes(),
             *FeedbackPages(database, clock, links, renderer).routes(),

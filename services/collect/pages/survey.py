@@ -7,9 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.collect import decide, store
+from services.collect.metrics import Views
 from services.collect.model import Change, Rating
 from services.collect.model import Response as Answer
-from services.collect.pages import forms
+from services.collect.pages import forms, scanners
 from services.collect.pages.guard import guarded
 from services.collect.pages.render import HEADERS
 from services.collect.pages.visit import Visit, Visits, see
@@ -19,8 +20,9 @@ from shared import db
 class SurveyPages:
     """The pages that take an answer."""
 
-    def __init__(self, visits: Visits) -> None:
+    def __init__(self, visits: Visits, views: Views) -> None:
         self._visits = visits
+        self._views = views
 
     def routes(self) -> list[Route]:
         """Return the routes; GET answers HEAD too."""
@@ -38,6 +40,7 @@ class SurveyPages:
     async def question(self, request: Request) -> Response:
         """Ask; a score in the address is only preselected. Who has answered is told so first."""
         visit = await self._visits.read(request)
+        self._views.seen(visit.invitation.touchpoint, scanners.visitor(request))
         visit.refuse_closed()
         query = request.query_params
         answered = visit.answer is not None and visit.answer.completed_at is not None

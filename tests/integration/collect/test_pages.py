@@ -58,20 +58,6 @@ async def test_the_contact_wish_is_offered_for_low_scores_only(collect: Collect)
     assert "Please contact me" not in more.text
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("answered", [False, True], ids=["unanswered", "answered"])
-async def test_looking_writes_nothing(collect: Collect, method: str, answered: bool) -> None:
-    await collect.invite()
-    if answered:
-        await collect.browser.post(collect.page, data={"score": "3"})
-    before = await collect.rows()
-    stop = "/stop/" + Links([KEY]).sign("stop", "i-1")
-    for page in (collect.page, f"{collect.page}/more", f"{collect.page}/thanks", stop):
-        seen = await collect.browser.request(method, page, params={"score": "1", "lang": "zh"})
-        assert seen.status_code in (200, 303)
-    assert await collect.rows() == before
-
-
 async def test_a_score_in_the_link_is_only_preselected_and_says_so(collect: Collect) -> None:
     await collect.invite()
     page = (await collect.browser.get(collect.page, params={"score": "3"})).text

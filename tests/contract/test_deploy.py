@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,13 @@ def test_the_image_is_built_from_a_part_of_the_lock(lock: str) -> None:
         assert entry.split()[0] == whole[name].split()[0]
         assert hashes(entry) == hashes(whole[name])
         assert "://" not in entry
+
+
+def test_the_image_has_all_that_the_program_depends_on() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {re.split(r"[^\w.-]", each)[0].lower() for each in project["dependencies"]}
+    part = pins(ROOT / "deploy/requirements-runtime.lock")
+    assert named - set(part) == set(), "`make lock` brings the image's lock up to date"
 
 
 def test_the_image_is_without_what_tests_and_one_machine_need() -> None:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from shared.catalog.policy import Brand
-from shared.catalog.touchpoints import Survey
+from shared.catalog.touchpoints import Notice, Survey
 from shared.contracts.asks import Invitation
 
-Kind = Literal["ask", "reminder"]
+Kind = Literal["ask", "reminder", "notice"]
 
 
 class BadAddress(ValueError):
@@ -21,16 +21,18 @@ class BadAddress(ValueError):
 class Letter:
     """What one message says, over whatever channel. `brand` and `survey` are those of the catalog.
 
+    A notice asks nothing: it has no survey, and `notice` in its place.
     `recipient` is the address where the channel needs one, else "".
     """
 
     invitation: Invitation
-    survey: Survey
+    survey: Survey | None
     brand: Brand
     stop_url: str
     recipient: str
     written_at: datetime
     kind: Kind = "ask"
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,12 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
             tuple(product(names, SENDS)),
         ),
         TallyMetric(
+            "notices",
+            "What customers were told ahead of a complaint.",
+            ("touchpoint", "channel"),
+            tuple(product(names, SENDS)),
+        ),
+        TallyMetric(
             "invitation_failures",
             "Asks that did not go out, or of which nobody knows (reason unknown).",
             ("channel", "reason"),

@@ -26,6 +26,9 @@ CASE_RESOLVED = "touchback.case.resolved"
 CASE_REOPENED = "touchback.case.reopened"
 """What is heard besides the signals of sources, under names like theirs."""
 
+NOTICE = "touchback.notice"
+"""Stands in the place of a survey where a customer is told something, and not asked."""
+
 OptOuts = frozenset[str | None]
 """The touchpoints that a customer does not want to be asked about; None is all of them."""
 
@@ -207,6 +210,11 @@ class Sending:
     exempt: bool = False
     reminds: bool = False
     sent_at: datetime | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is a notice: nobody but its customer hears of it."""
+        return self.invitation.survey == NOTICE
 
     def as_sent(self, now: datetime) -> Invitation:
         """Return the invitation as it is once it was sent; a reminder gives it no more time."""

@@ -56,15 +56,16 @@ class Outbound:
         if address.dead and self.pii.decrypt(address.dead) == recipient:
             raise BadAddress("the address that bounced came again")
         stop = self.links.sign("stop", invitation.invitation_id)
-        kind: Kind = "reminder" if sending.reminds else "ask"
+        kind: Kind = "reminder" if sending.reminds else "notice" if sending.tells else "ask"
         return Letter(
             invitation=invitation,
-            survey=catalog.survey(invitation.survey),
+            survey=None if sending.tells else catalog.survey(invitation.survey),
             brand=catalog.policy.brand,
             stop_url=f"{self.public_url}/stop/{stop}",
             recipient=recipient,
             written_at=now,
             kind=kind,
+            notice=catalog.touchpoint(invitation.touchpoint).notice,
         )
 
 

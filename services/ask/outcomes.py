@@ -96,12 +96,15 @@ async def _sent(
     invitation = sending.as_sent(now)
     touchpoint = _touchpoint(catalog, invitation.touchpoint)
     reminder = touchpoint.reminder if touchpoint else None
-    remind_at = now + reminder.after if reminder else None
+    remind_at = now + reminder.after if reminder and not sending.tells else None
     if not await sends.mark_sent(connection, sending, invitation, now, remind_at):
         return
-    await outbox.add(connection, [said("sent", invitation, now)], now)
-    await _count(connection, "invitations", invitation.touchpoint, invitation.channel)
-    _log.info("ask sent", extra={"action": "ask_sent", **_about(sending)})
+    if not sending.tells:
+        await outbox.add(connection, [said("sent", invitation, now)], now)
+    counter = "notices" if sending.tells else "invitations"
+    await _count(connection, counter, invitation.touchpoint, invitation.channel)
+    action = "notice_sent" if sending.tells else "ask_sent"
+    _log.info("sent", extra={"action": action, **_about(sending)})
 
 
 async def _failed(
@@ -122,7 +125,8 @@ async def _failed(
     invitation = sending.invitation.model_copy(update=update)
     if not await sends.mark_failed(connection, sending, invitation):
         return
-    await outbox.add(connection, [said("failed", invitation, now)], now)
+    if not sending.tells:
+        await outbox.add(connection, [said("failed", invitation, now)], now)
     await _count(connection, "invitation_failures", sending.channel, outcome.reason)
     _log.warning("ask failed", extra={**extra, "detail": outcome.detail})
 
@@ -229,7 +233,8 @@ async def _bounced(
         return
     failed = sending.invitation.model_copy(update={"at": now, "failure": "bounced"})
     await sends.mark_bounced(connection, sending, "failed", failed, tried, now)
-    await outbox.add(connection, [said("failed", failed, now)], now)
+    if not sending.tells:
+        await outbox.add(connection, [said("failed", failed, now)], now)
 
 
 def _wish(wish: OptOut, now: datetime) -> outbox.Outgoing:

@@ -11,7 +11,7 @@ from prometheus_client import Histogram
 from services.ask import lives, store
 from services.ask.decide.gates import explain, gone, next_possible_at, useful_until
 from services.ask.decide.turns import Verdict, released_at
-from services.ask.model import Act, Ask, Later, Silent
+from services.ask.model import NOTICE, Act, Ask, Later, Silent
 from services.ask.policy import Book, Plan
 from shared import db, logs, outbox
 from shared.catalog.catalog import Catalog
@@ -56,8 +56,12 @@ class Recorder:
             with logs.trace(verdict.candidate.traceparent):
                 decisions.append(decision_of(verdict, book.version, now))
                 messages.append(said("decision", decisions[-1], decisions[-1].decision_id, now))
+                if isinstance(verdict.decision, Act) and verdict.plan and verdict.decision.channel:
+                    planned.append(
+                        self._notice(verdict, verdict.plan, verdict.decision.channel, now)
+                    )
                 if isinstance(verdict.decision, Ask) and verdict.plan:
-                    planned.append(self._plan(verdict, verdict.plan, now))
+                    planned.append(self._plan(verdict, verdict.plan, verdict.decision.channel, now))
                     ask = planned[-1].invitation
                     event_id = stable_id("invitation.scheduled", ask.invitation_id)
                     messages.append(said("invitation.scheduled", ask, event_id, now))
@@ -69,20 +73,36 @@ class Recorder:
             await notify(connection, "sends")
         await _tally(decided).write(connection)
 
-    def _plan(self, verdict: Verdict, plan: Plan, now: datetime) -> store.Planned:
+    def _plan(self, verdict: Verdict, plan: Plan, channel: str, now: datetime) -> store.Planned:
+        token = self._links.sign("survey", _id(verdict))
+        language = self._catalog().survey(plan.survey).language(verdict.facts.contact.locale)
+        url, exempt = f"{self._public_url}/s/{token}", plan.exempt
+        return self._planned(verdict, plan, (plan.survey, channel, language, url, exempt), now)
+
+    def _notice(self, verdict: Verdict, plan: Plan, channel: str, now: datetime) -> store.Planned:
+        """Plan to tell the customer something: no cap concerns it, and nobody else hears of it."""
+        language = verdict.facts.contact.locale
+        message = (NOTICE, channel, language, self._public_url, True)
+        return self._planned(verdict, plan, message, now)
+
+    def _planned(
+        self,
+        verdict: Verdict,
+        plan: Plan,
+        message: tuple[str, str, str | None, str, bool],
+        now: datetime,
+    ) -> store.Planned:
         candidate, signal = verdict.candidate, verdict.candidate.signal
-        invitation_id = stable_id("invitation", candidate.decision_id)
-        token = self._links.sign("survey", invitation_id)
-        survey = self._catalog().survey(plan.survey)
+        survey, channel, language, url, exempt = message
         invitation = asks.Invitation(
-            invitation_id=invitation_id,
+            invitation_id=_id(verdict),
             decision_id=candidate.decision_id,
             touchpoint=plan.touchpoint,
-            survey=plan.survey,
+            survey=survey,
             customer_id=signal.customer_id,
-            channel=verdict.decision.channel if isinstance(verdict.decision, Ask) else "",
-            language=survey.language(verdict.facts.contact.locale),
-            survey_url=f"{self._public_url}/s/{token}",
+            channel=channel,
+            language=language,
+            survey_url=url,
             occurred_at=signal.occurred_at,
             expires_at=now + plan.answer_within,
             at=now,
@@ -91,9 +111,7 @@ class Recorder:
             attributes=signal.attributes,
         )
         until = useful_until(verdict.facts, plan)
-        return store.Planned(
-            invitation, until, plan.answer_within, candidate.traceparent, plan.exempt
-        )
+        return store.Planned(invitation, until, plan.answer_within, candidate.traceparent, exempt)
 
     def _observe(self, verdict: Verdict, now: datetime) -> None:
         if verdict.plan is not None:
@@ -108,6 +126,8 @@ async def withdrawn(
     """Tell the others of asks whose reason went away before they were sent."""
     tally, messages = Tally(), []
     for each in invitations:
+        if each.survey == NOTICE:
+            continue
         body = each.model_copy(update={"at": now, "failure": "cancelled"})
         event_id = stable_id("invitation.cancelled", each.invitation_id)
         messages.append(said("invitation.cancelled", body, event_id, now))
@@ -168,9 +188,13 @@ def _outcome(verdict: Verdict) -> asks.Outcome:
             return "silent"
 
 
+def _id(verdict: Verdict) -> str:
+    return stable_id("invitation", verdict.candidate.decision_id)
+
+
 def _invitation_id(verdict: Verdict) -> str | None:
     asked = isinstance(verdict.decision, Ask)
-    return stable_id("invitation", verdict.candidate.decision_id) if asked else None
+    return _id(verdict) if asked else None
 
 
 async def _wait(connection: db.Connection, verdicts: Sequence[Verdict]) -> None:

@@ -93,8 +93,8 @@ def content(letter: Letter, id: str) -> dict[str, object]:
         "touchpoint": invitation.touchpoint,
         "language": invitation.language,
         "text": line(letter),
-        "survey_url": invitation.survey_url,
-        "stop_url": letter.stop_url,
-        "expires_at": invitation.expires_at.isoformat(),
     }
+    if letter.kind != "notice":
+        said["survey_url"], said["stop_url"] = invitation.survey_url, letter.stop_url
+        said["expires_at"] = invitation.expires_at.isoformat()
     return {**said, "to": letter.recipient} if letter.recipient else said

@@ -12,9 +12,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from services.ask.channels.smtp import Mailer
-from services.ask.channels.words import DATES, WORDS, frame
+from services.ask.channels.words import DATES, WORDS, frame, told
 from services.ask.letters import BadAddress, Letter, Prepared
 from shared.catalog.fields import in_language
+from shared.catalog.touchpoints import Survey
 
 ROW = 6
 """Scores in one row: eleven cells in one line do not fit a telephone."""
@@ -37,10 +38,25 @@ class Composer:
 
     def compose(self, letter: Letter) -> EmailMessage:
         """Return the mail with a text and an HTML part; raises BadAddress."""
-        page = _page(letter)
+        if letter.survey is None:
+            return self._tell(letter)
+        page = _page(letter, letter.survey)
         message = _envelope(letter, self._sender, str(page["subject"]))
+        message["List-Unsubscribe"] = f"<{letter.stop_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(self._templates.get_template("ask.txt").render(page))
         html = self._templates.get_template("ask.html").render(page)
+        message.add_alternative(html, subtype="html")
+        return message
+
+    def _tell(self, letter: Letter) -> EmailMessage:
+        subject, text = told(letter)
+        language = frame(letter.invitation.language or "")
+        page = {"language": language, "brand": letter.brand, "subject": subject, "text": text}
+        page |= {"words": WORDS[language], "reference": letter.invitation.correlation}
+        message = _envelope(letter, self._sender, f"{letter.brand.name}: {subject}")
+        message.set_content(self._templates.get_template("notice.txt").render(page))
+        html = self._templates.get_template("notice.html").render(page)
         message.add_alternative(html, subtype="html")
         return message
 
@@ -75,8 +91,6 @@ def _envelope(letter: Letter, sender: str, subject: str) -> EmailMessage:
     if letter.kind == "reminder":
         message["In-Reply-To"] = ask
     message["Auto-Submitted"] = "auto-generated"
-    message["List-Unsubscribe"] = f"<{letter.stop_url}>"
-    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return message
 
 
@@ -88,8 +102,8 @@ def _address(text: str) -> Address:
         raise BadAddress(f"not a mail address ({type(error).__name__})") from None
 
 
-def _page(letter: Letter) -> Mapping[str, object]:
-    invitation, survey, brand = letter.invitation, letter.survey, letter.brand
+def _page(letter: Letter, survey: Survey) -> Mapping[str, object]:
+    invitation, brand = letter.invitation, letter.brand
     language = survey.language(invitation.language)
     words, date = WORDS[frame(language)], DATES[frame(language)]
     question, again = in_language(survey.question, language), letter.kind == "reminder"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.ask.letters import Letter
+from shared.catalog.catalog import NotInCatalog
 from shared.catalog.fields import in_language
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -51,8 +52,18 @@ def frame(language: str) -> str:
     return "zh" if language.partition("-")[0] == "zh" else "en"
 
 
+def told(letter: Letter) -> tuple[str, str]:
+    """Return subject and text of a notice in the language of its customer; raises NotInCatalog."""
+    if letter.notice is None:
+        raise NotInCatalog(f'touchpoint "{letter.invitation.touchpoint}" has no notice any more')
+    language = letter.invitation.language
+    return in_language(letter.notice.subject, language), in_language(letter.notice.text, language)
+
+
 def line(letter: Letter) -> str:
     """Return the whole message in a few lines, for channels that have no more room."""
+    if letter.survey is None:
+        return f"{letter.brand.name}: {told(letter)[1]}"
     language = letter.survey.language(letter.invitation.language)
     words = WORDS[frame(language)]
     question = in_language(letter.survey.question, language)

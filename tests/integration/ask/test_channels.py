@@ -391,3 +391,42 @@ async def test_wishes_are_heard_for_every_channel(post: Post) -> None:
     await tell(post.pool, decider, an_opt_out("kim"))
     await post.sender("kafka").step()
     assert await failures(post.pool) == {("kafka", "opted_out"): 1}
+
+
+NOTICE = """\
+- touchpoint: late-notice
+  on: {signal: order.returned}
+  act: notify
+  notice:
+    to: customer
+    subject: {en: Your order is late, zh: 您的订单将延迟}
+    text: {en: We are sorry. It leaves tomorrow., zh: 很抱歉，明天发出。}
+  channels: [%s]
+"""
+
+
+@pytest.mark.parametrize("channel", ["email", "sms"])
+async def test_a_customer_is_told_ahead_of_a_complaint_and_that_spends_no_budget(
+    post: Post, channel: str
+) -> None:
+    post.use("email", NOTICE % channel)
+    decider = Decider(post.current, Links(KEYS), URL, decision_delay(CollectorRegistry()))
+    card = a_profile(
+        PII.encrypt("kim@example.com"), "kim", phone=PII.encrypt("+4915112345678"), locale="zh-CN"
+    )
+    signal = a_signal("late", customer="kim", name="order.returned")
+    await tell(post.pool, decider, card, signal)
+    assert await post.sender(channel).step()
+    assert await events(post.pool) == [], "nobody else has to do with it"
+    if channel == "email":
+        (mail,) = post.mails.mails
+        assert "您的订单将延迟" in mail.message["Subject"]
+        assert "很抱歉" in mail.text
+        assert mail.message["List-Unsubscribe"] is None
+    else:
+        body = json.loads(post.hook.calls[0].body)
+        assert (body["type"], "survey_url" in body) == ("touchback.notice.v1", False)
+        assert "很抱歉" in body["text"]
+    async with post.pool.connection() as connection:
+        history = (await lives.load(connection, ["kim"], START))["kim"].history
+    assert (history.last_contact, history.pending) == (None, False)

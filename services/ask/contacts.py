@@ -33,7 +33,13 @@ _RENAMED = (
     "erase_cases",
     "erase_spends",
 )
-_DELETED = ("erase_opt_outs_named", "erase_card", "erase_answers", "erase_lock")
+_DELETED = (
+    "erase_opt_outs_named",
+    "erase_card",
+    "erase_bands",
+    "erase_answers",
+    "erase_lock",
+)
 
 
 @dataclass(frozen=True, slots=True)

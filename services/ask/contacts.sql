@@ -89,6 +89,9 @@ update cases set customer_id = $2 where customer_id = $1
 -- name: erase_spends
 update spends set customer_id = $2 where customer_id = $1
 
+-- name: erase_bands
+delete from bands where customer_id = $1
+
 -- name: erase_answers
 delete from answers where customer_id = $1
 

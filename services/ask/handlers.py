@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from prometheus_client import Histogram
 
-from services.ask import lives, people, store
+from services.ask import ladder, lives, people, store
 from services.ask.decide.heard import signal_of
 from services.ask.decide.triggers import Found, hear
 from services.ask.decide.turns import Verdict, begin, turn
@@ -65,6 +65,8 @@ class Desk:
         await lives.save_cases(connection, cases)
         if heard:
             await self._take(connection, plans, heard, now)
+        names = (signal.customer_id for signal, _ in heard)
+        await ladder.keep(connection, self._catalog().policy.ladder, answers, names, now)
 
     async def reconsider(
         self, connection: db.Connection, due: Sequence[Timer], now: datetime

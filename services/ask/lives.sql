@@ -69,6 +69,25 @@ select customer_id, touchpoint, exempt,
 from invitations where customer_id = any($1::text[]) and state <> 'failed'
 group by customer_id, touchpoint, exempt
 
+-- name: save_bands
+insert into bands (response_id, customer_id, band, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+on conflict (response_id) do update set band = excluded.band
+
+-- name: courses
+select customer_id,
+       array(select band from bands
+             where bands.customer_id = each.customer_id and at >= $2 order by at) as bands,
+       (select count(*) from signals where signals.customer_id = each.customer_id) as signals
+from unnest($1::text[]) as each (customer_id)
+
+-- name: prospects
+-- Those of these customers who never stood on a rung.
+select customer_id from unnest($1::text[]) as each (customer_id)
+where not exists (
+    select from contacts where contacts.customer_id = each.customer_id and field = 'rung'
+)
+
 -- name: spent
 -- When another sender last wrote to a customer.
 select customer_id, max(at) as at from spends where customer_id = any($1::text[])

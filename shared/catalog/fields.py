@@ -25,6 +25,17 @@ PROFILE_RULES = Rules(
         "profile.rung": "string",
     }
 )
+LADDER_RULES = Rules(
+    {
+        **PROFILE_RULES.variables,
+        "answers.total": "int",
+        "answers.low": "int",
+        "answers.mid": "int",
+        "answers.high": "int",
+        "answers.last": "string",
+        "signals.total": "int",
+    }
+)
 SIGNAL_RULES = Rules(
     {
         "signal.signal": "string",
@@ -218,6 +229,7 @@ FromYaml = BeforeValidator(_as_tuple)
 SourceCondition = Annotated[Condition, _condition(SOURCE_RULES)]
 SignalCondition = Annotated[Condition, _condition(SIGNAL_RULES)]
 ProfileCondition = Annotated[Condition, _condition(PROFILE_RULES)]
+LadderCondition = Annotated[Condition, _condition(LADDER_RULES)]
 ResponseCondition = Annotated[Condition, _condition(RESPONSE_RULES)]
 TextRule = Annotated[Expression, _expression("string")]
 OptionalTextRule = Annotated[Expression, _expression("string", optional=True)]

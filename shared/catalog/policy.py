@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import time, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from xml.etree import ElementTree
 
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.catalog.colours import DARK, LIGHT, READABLE, Rgb, contrast, readable, rgb, written
 from shared.catalog.fields import (
+    LADDER_RULES,
     Colour,
     Duration,
     Entry,
+    LadderCondition,
     Name,
     Span,
     Text,
@@ -150,6 +152,24 @@ class Channels(Entry):
         return getattr(self, name, None) or Outlet()
 
 
+def _rung(rule: str) -> Any:
+    return Field(default_factory=lambda: LADDER_RULES.condition(rule))
+
+
+class Ladder(Entry):
+    """What a customer must have done to stand on a rung; the highest whose rule holds counts.
+
+    `answers` are those of the last `within` by band, and the band of the `last` one; `signals` are
+    those that touchpoints depend on and that are still kept. Without any of it: a prospect.
+    """
+
+    within: Span = timedelta(days=365)
+    customer: LadderCondition = _rung("signals.total > 0 || answers.total > 0")
+    satisfied: LadderCondition = _rung('answers.last == "high"')
+    loyal: LadderCondition = _rung('answers.high >= 2 && answers.last == "high"')
+    advocate: LadderCondition = _rung("answers.high >= 3 && answers.low == 0")
+
+
 class Policy(Entry):
     """What holds for all touchpoints; everything has a careful default.
 
@@ -166,3 +186,4 @@ class Policy(Entry):
     retention: Retention = Retention()
     brand: Brand = Brand()
     channels: Channels = Channels()
+    ladder: Ladder = Field(default_factory=Ladder)

@@ -114,7 +114,6 @@ def _page(letter: Letter, survey: Survey) -> Mapping[str, object]:
         "language": language,
         "words": words,
         "brand": brand,
-        "ink": _ink(brand.color),
         "subject": f"{brand.name}: {lead}{question}",
         "again": words["again"] if again else None,
         "question": question,
@@ -139,11 +138,3 @@ def _rows(scores: Sequence[int]) -> list[Sequence[int]]:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _ink(colour: str) -> str:
-    """Return black or white, whichever is easier to read on the colour (WCAG 2 luminance)."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#000000" if luminance > 0.179 else "#ffffff"

@@ -13,14 +13,17 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from services.ask import contacts, people
+from services.ask import contacts, ladder, people
 from services.ask.app import MIGRATIONS
 from services.ask.http.budget import BudgetApi
 from services.ask.http.customers import CustomerApi
 from services.ask.http.deliveries import DeliveryApi
 from services.ask.http.once import Door
 from shared import db, migrate, web
+from shared.catalog.policy import Ladder
+from shared.contracts.base import Band
 from shared.contracts.envelope import Event
+from shared.contracts.responses import Response
 from shared.contracts.signals import CustomerErased
 from tests.integration.ask.test_sending import PII, plan, states
 from tests.support.clock import START, ManualClock
@@ -273,3 +276,36 @@ async def test_the_budget_of_who_wants_to_be_left_alone_is_never_granted(
     for customer, reason in (("c1", "opted_out"), ("c2", "no_consent")):
         said = (await api.get(f"/v1/contact-budget/{customer}")).json()
         assert (said["granted"], said["reason"], said["next_possible_at"]) == (False, reason, None)
+
+
+async def test_an_answer_moves_a_customer_on_the_ladder_and_a_replay_does_not(
+    pool: db.Database,
+) -> None:
+    await plan(pool, "kim")
+    async with pool.connection() as connection:
+        assert (await contacts.cards(connection, ["kim"]))["kim"].rung == "customer"
+    answers = [a_response("r1", "kim", "high"), a_response("r2", "kim", "high")]
+    for _ in range(2):
+        async with pool.transaction() as connection:
+            await ladder.keep(connection, Ladder(), answers, [], START)
+            assert (await contacts.cards(connection, ["kim"]))["kim"].rung == "loyal"
+    async with pool.transaction() as connection:
+        changed = [a_response("r2", "kim", "low")]
+        await ladder.keep(connection, Ladder(), changed, [], START + hours(1))
+        assert (await contacts.cards(connection, ["kim"]))["kim"].rung == "customer"
+
+
+def a_response(id: str, customer: str, band: Band) -> Response:
+    """An answer."""
+    return Response(
+        response_id=id,
+        touchpoint="delivered",
+        survey="delivery",
+        metric="csat",
+        customer_id=customer,
+        score={"low": 1, "mid": 3, "high": 5}[band],
+        band=band,
+        channel="email",
+        received_at=START + hours(int(id[1:])),
+        at=START,
+    )

@@ -145,20 +145,6 @@ def test_what_is_no_address_is_refused_without_repeating_it(address: str) -> Non
     assert "example" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("colour", "ink"),
-    [
-        pytest.param("#1f4e79", "#ffffff", id="white on dark"),
-        pytest.param("#ffd166", "#000000", id="black on light"),
-    ],
-)
-def test_scores_are_readable_on_any_brand_colour(colour: str, ink: str) -> None:
-    _, html = parts(
-        Composer("ask@shop.example").compose(a_letter(brand=Brand(name="Shop", color=colour)))
-    )
-    assert f"color:{ink}" in html
-
-
 def test_three_part_surveys_are_answered_on_the_page() -> None:
     both = "{en: How, zh: 如何}"
     wanted = f"parts:\n  needs: {both}\n  ease: {both}\n  enjoyment: {both}\n"

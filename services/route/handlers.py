@@ -16,7 +16,7 @@ from shared.consume import Item
 from shared.contracts.asks import Decision
 from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event
-from shared.contracts.responses import Response
+from shared.contracts.responses import Feedback, Response
 from shared.tallies import Tally
 
 _log = logging.getLogger(__name__)
@@ -123,6 +123,8 @@ class Handlers:
         case_id = None if not isinstance(outcome, (Opened, Attached)) else outcome.event.case_id
         if new and not heard.amended:
             self._alert(batch, decide.praise(response, catalog, self._console_url))
+        if new and heard.source != "response" and response.band not in ("low", "high"):
+            self._alert(batch, decide.told(heard, catalog, self._console_url))
         if case_id is not None or not heard.amended:
             _remember(batch, response, case_id)
         _report(outcome, response)
@@ -163,6 +165,8 @@ def _heard(event: Event) -> Heard | None:
     body = event.body
     if isinstance(body, Decision):
         return decide.effort(body) if body.outcome == "case" else None
+    if isinstance(body, Feedback):
+        return decide.unasked(body)
     amended = _HEARD.get(event.type)
     if amended is None or not isinstance(body, Response):
         return None

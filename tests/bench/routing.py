@@ -120,8 +120,9 @@ def _say_rules() -> None:
     routes.append({"when": fixed.format("north"), "team": "b"})
     root = Routing.model_validate({"team": "care", "routes": routes})
     taken = sorted(_timed(said, root) for _ in range(300))
+    middle = 1000 * statistics.median(taken)
     print(
-        f"  {RULES} routing rules per event, CPU time: p50 {1000 * statistics.median(taken):.2f} ms,"
+        f"  {RULES} routing rules per event, CPU time: p50 {middle:.2f} ms,"
         f" p99 {1000 * taken[296]:.2f} ms (aim: under 5 ms)"
     )
 

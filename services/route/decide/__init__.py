@@ -12,7 +12,7 @@ from services.route.decide.alerts import (
     shortened,
     updatable,
 )
-from services.route.decide.cases import deadlines, decide, effort, known_case
+from services.route.decide.cases import deadlines, decide, effort, known_case, unasked
 from services.route.decide.delivery import after_failure, judge_smtp, judge_status
 from services.route.decide.plan import digest, plan
 from services.route.decide.routing import Coverage, assign, coverage
@@ -22,6 +22,7 @@ from services.route.decide.tidings import (
     praise,
     signalled,
     target,
+    told,
     trial,
 )
 
@@ -50,6 +51,8 @@ __all__ = [
     "shortened",
     "signalled",
     "target",
+    "told",
     "trial",
+    "unasked",
     "updatable",
 ]

@@ -20,7 +20,7 @@ from shared.catalog import SCALES, Catalog, Targets, Team
 from shared.contracts.asks import Decision
 from shared.contracts.cases import CaseEvent, CasePolicy, CaseScore, Deadline, EscalationAt
 from shared.contracts.envelope import stable_id
-from shared.contracts.responses import Response
+from shared.contracts.responses import Feedback, Response
 
 
 def decide(heard: Heard, facts: Facts, catalog: Catalog, now: datetime) -> Outcome:
@@ -184,3 +184,34 @@ def effort(decision: Decision) -> Heard:
         attributes=decision.attributes,
     )
     return Heard(response, source="signal")
+
+
+UNASKED = "feedback"
+"""The touchpoint, for rules and cases, of what customers tell where nobody had asked."""
+
+
+def unasked(feedback: Feedback) -> Heard:
+    """Return what a customer told us unasked as a response; urgent words count as the worst."""
+    scale = SCALES["csat"]
+    given = feedback.score is not None and feedback.metric is not None
+    worst = feedback.urgent and feedback.band != "low"
+    response = Response(
+        response_id=feedback.feedback_id,
+        touchpoint=feedback.touchpoint or UNASKED,
+        survey=UNASKED,
+        metric=feedback.metric or scale.metric,
+        customer_id=feedback.customer_id,
+        score=scale.minimum if worst else feedback.score,
+        band="low" if worst else feedback.band,
+        comment=feedback.text,
+        language=feedback.language,
+        channel=feedback.channel,
+        origin=feedback.origin,
+        received_at=feedback.received_at,
+        at=feedback.received_at,
+        stage=feedback.attribution.stage,
+        correlation=feedback.correlation,
+        attribution=feedback.attribution,
+        attributes={"urgent": feedback.urgent, "verified": feedback.verified},
+    )
+    return Heard(response, source="feedback" if given and not worst else "signal")

@@ -8,7 +8,7 @@ from datetime import datetime
 from services.route import policy
 from services.route.decide.alerts import known_team, shortened, to_team
 from services.route.decide.routing import assign, bind
-from services.route.model import Delivery, Failure, Notice, NoticeFigure, NoticeScore
+from services.route.model import Delivery, Failure, Heard, Notice, NoticeFigure, NoticeScore
 from shared.catalog import SCALES, Catalog, Channel, NotInCatalog, Team
 from shared.contracts.asks import Decision
 from shared.contracts.envelope import stable_id
@@ -72,6 +72,26 @@ def signalled(decision: Decision, catalog: Catalog, console: str) -> list[Delive
     )
     alert = _alert(notice, decision.decision_id, decision.customer_id)
     return to_team(alert, team, "signal", decision.decision_id)
+
+
+def told(heard: Heard, catalog: Catalog, console: str) -> list[Delivery]:
+    """Return who reads what a customer told us unasked and what needs no case."""
+    response = heard.response
+    team = known_team(catalog, assign(response, catalog.routing).team)
+    notice = Notice(
+        type="feedback.received",
+        team=team.team,
+        touchpoint=response.touchpoint,
+        stage=response.stage,
+        comment=shortened(response.comment, policy.COMMENT_IN_ALERT),
+        language=response.language,
+        received_at=response.received_at,
+        console_url=f"{console}/",
+        about=response.response_id,
+        correlation=response.correlation,
+    )
+    alert = _alert(notice, response.response_id, response.customer_id)
+    return to_team(alert, team, "feedback", response.response_id)
 
 
 def owner_of(decision: Decision, catalog: Catalog) -> Team:

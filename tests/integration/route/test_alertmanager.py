@@ -1,0 +1,96 @@
+"""A real Alertmanager takes our alerts, joins repeats, and sees them end with their case."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from shared import db
+from shared.catalog import Channel
+from tests.integration.route.ground import (
+    ShiftedClock,
+    case_events,
+    completed,
+    delivering,
+    from_close,
+    loop_of,
+    states,
+    take,
+)
+from tests.support.processes import LOOPBACK, free_port
+from tests.support.wait import eventually
+from tests.unit.route.catalogs import catalog, response, team
+
+BINARY = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
+
+pytestmark = pytest.mark.skipif(
+    BINARY is None, reason="no Alertmanager here: install Debian's prometheus-alertmanager"
+)
+
+
+@pytest.fixture
+async def alertmanager(tmp_path: Path) -> AsyncIterator[str]:
+    """Its address; it keeps its data to itself and talks to no other one."""
+    port = free_port()
+    (tmp_path / "alertmanager.yml").write_text(CONFIG)
+    process = await asyncio.create_subprocess_exec(
+        str(BINARY),
+        f"--config.file={tmp_path / 'alertmanager.yml'}",
+        f"--storage.path={tmp_path / 'data'}",
+        f"--web.listen-address={LOOPBACK}:{port}",
+        "--cluster.listen-address=",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    address = f"http://{LOOPBACK}:{port}"
+    try:
+        await eventually(lambda: _alerts(address, all_of_them=True), within=30)
+        yield address
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_case_is_one_alert_that_ends_with_it(
+    route_db: db.Database, alertmanager: str
+) -> None:
+    channel = Channel(channel="watch", kind="alertmanager", url=alertmanager)
+    known = catalog(None, team("care", channel))
+    now = ShiftedClock().now()
+    said = response(received_at=now, at=now, comment='It "broke"\nagain \\ 坏了')
+    await take(route_db, known, completed(said), now=now)
+    (case,) = await case_events(route_db, "opened")
+
+    async with delivering(loop_of(route_db, known)):
+        alert = (await eventually(lambda: _alerts(alertmanager), within=15))[0]
+        assert alert["labels"]["reference"] == case.case_id
+        assert alert["labels"]["team"] == "care"
+        assert alert["annotations"]["comment"] == 'It "broke"\nagain \\ 坏了'
+        assert alert["generatorURL"].endswith(f"/cases/{case.case_id}")
+        await take(route_db, known, from_close(case, "closed", version=9, state="closed"))
+        await eventually(lambda: _ended(alertmanager), within=15)
+
+    assert (await states(route_db))["delivered"] == 2
+
+
+async def _alerts(address: str, *, all_of_them: bool = False) -> Any:
+    try:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"{address}/api/v2/alerts") as answer,
+        ):
+            found = await answer.json()
+    except aiohttp.ClientError as error:
+        raise AssertionError(str(error)) from error
+    return True if all_of_them else found
+
+
+async def _ended(address: str) -> bool:
+    return await _alerts(address) == []

@@ -1,0 +1,129 @@
+"""Signals that open a case without asking, and those that only tell a team."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.route.model import Notice
+from shared import db
+from shared.contracts.asks import Decision
+from shared.contracts.envelope import Event
+from shared.contracts.responses import Feedback
+from tests.integration.route.ground import case_events, completed, rows, take
+from tests.unit.route.catalogs import AT, catalog, response, team
+
+KNOWN = catalog(
+    {
+        "team": "care",
+        "routes": [{"when": 'response.touchpoint == "repeat-contact"', "team": "billing"}],
+    },
+    team("care"),
+    team("billing"),
+)
+
+
+def _decided(outcome: str, **changes: Any) -> Event:
+    fields: dict[str, Any] = {
+        "decision_id": "d1",
+        "touchpoint": "repeat-contact",
+        "customer_id": "c1",
+        "signal": "support.ticket.opened",
+        "source": "support",
+        "source_event_id": "t3",
+        "occurred_at": AT,
+        "decided_at": AT,
+        "outcome": outcome,
+        "catalog_version": "v1",
+        "correlation": "ticket-3",
+        "attributes": {"value": 10},
+    }
+    body = Decision.model_validate(fields | changes)
+    return Event(body.decision_id, "touchback/ask", "touchback.decision.v1", "c1", AT, body)
+
+
+async def test_an_effort_signal_opens_a_case_that_shows_no_score(route_db: db.Database) -> None:
+    await take(route_db, KNOWN, _decided("case"))
+    await take(route_db, KNOWN, _decided("case"), _decided("case", decision_id="d2"))
+
+    (opened,) = await case_events(route_db, "opened")
+    (attached,) = await case_events(route_db, "attached")
+    (alert,) = await rows(route_db, "deliveries")
+    assert (opened.team, opened.score.source, opened.correlation) == (
+        "billing",
+        "signal",
+        "ticket-3",
+    )
+    assert attached.score.response_id == "d2"
+    assert Notice.model_validate(alert["notice"]).score is None
+
+
+async def test_a_signal_to_notify_tells_the_team_and_opens_nothing(route_db: db.Database) -> None:
+    event = _decided("notify", notify="team", attribution={"team": "billing"})
+
+    await take(route_db, KNOWN, event, _decided("notify", decision_id="d2", notify="customer"))
+    await take(route_db, KNOWN, event, _decided("ask", decision_id="d3"))
+
+    (alert,) = await rows(route_db, "deliveries")
+    assert (alert["team"], alert["notice"]["type"], alert["owed"]) == (
+        "billing",
+        "signal.noticed",
+        False,
+    )
+    assert await rows(route_db, "cases") == []
+
+
+def _feedback(name: str, **changes: Any) -> Event:
+    fields: dict[str, Any] = {
+        "feedback_id": name,
+        "customer_id": name,
+        "text": "The app hides the cancel button.",
+        "channel": "page",
+        "received_at": AT,
+    }
+    body = Feedback.model_validate(fields | changes)
+    kind = "touchback.feedback.received.v1"
+    return Event(name, "touchback/collect", kind, name, AT, body)
+
+
+@pytest.mark.parametrize(
+    ("said", "source", "shown"),
+    [
+        ({"metric": "csat", "score": 1, "band": "low"}, "feedback", "CSAT 1"),
+        ({"urgent": True}, "signal", None),
+        ({"metric": "csat", "score": 5, "band": "high", "urgent": True}, "signal", None),
+    ],
+)
+async def test_unasked_words_that_are_low_or_urgent_open_a_case(
+    route_db: db.Database, said: dict[str, Any], source: str, shown: str | None
+) -> None:
+    await take(route_db, KNOWN, _feedback("f1", **said))
+
+    (opened,) = await case_events(route_db, "opened")
+    (alert,) = await rows(route_db, "deliveries")
+    score = Notice.model_validate(alert["notice"]).score
+    assert (opened.touchpoint, opened.score.source) == ("feedback", source)
+    assert (score and f"{score.metric.upper()} {score.score}") == shown
+
+
+async def test_other_unasked_words_are_read_by_the_team_without_a_case(
+    route_db: db.Database,
+) -> None:
+    event = _feedback("f1", attribution={"team": "billing"})
+
+    await take(route_db, KNOWN, event)
+    await take(route_db, KNOWN, event)
+
+    (alert,) = await rows(route_db, "deliveries")
+    assert alert["notice"]["type"] == "feedback.received"
+    assert "cancel button" in alert["notice"]["comment"]
+    assert await rows(route_db, "cases") == []
+
+
+async def test_a_case_keeps_the_rules_by_which_it_is_worked_on(route_db: db.Database) -> None:
+    await take(route_db, KNOWN, completed(response()))
+
+    (opened,) = await case_events(route_db, "opened")
+    assert opened.policy is not None
+    assert (opened.policy.time_zone, opened.policy.fallback) == ("UTC", "care")

@@ -3,8 +3,8 @@
 TouchbackError
 ├── InvalidSettings        the environment is wrong: the process does not start
 ├── InvalidCatalog         the catalog is wrong            (shared/catalog)
-├── InvalidRule            an expression does not compile  (shared/rules.py)
-├── RuleFailed             an expression failed at run time (shared/rules.py)
+├── InvalidRule            an expression does not compile  (shared/rules)
+├── RuleFailed             an expression failed at run time (shared/rules)
 ├── UnreadableMessage      a record that cannot be understood: it goes to the dead letters
 ├── InvalidLink            a signed link that is forged, expired or for something else
 ├── SchemaOutdated         the database is older than the program

@@ -42,7 +42,7 @@ from shared.metrics import (
 from shared.pulse import Pulse
 from shared.relay import Relay
 from shared.settings import Settings
-from shared.subscriptions import Subscriptions
+from shared.subscriptions import Subscriptions, Topics
 from shared.timers import Handler, Sweep
 from shared.wake import Wake
 
@@ -101,13 +101,16 @@ class Runtime:
 
     def consume(
         self,
-        from_topics: Sequence[str],
+        from_topics: Topics,
         *,
         parse: Parse[T],
         handle: Handle[T],
         gate: Gate | None = None,
     ) -> Consumer[T]:
-        """Take these topics in batches, as the service's one consumer group."""
+        """Take these topics in batches, as the service's one consumer group.
+
+        Where they are a function, what it returns is followed while the service runs.
+        """
         consumer = Consumer(
             service=self.service,
             database=self.database,

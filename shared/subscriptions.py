@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -22,6 +23,26 @@ _log = logging.getLogger(__name__)
 LOOK = 1.0
 STOP = 4.0
 START = 30.0
+
+
+Topics = Sequence[str] | Callable[[], Sequence[str]]
+"""Names of topics; one that begins with ^ is a pattern, which must fit a whole name."""
+
+
+def wanted(from_topics: Sequence[str]) -> tuple[Sequence[str], str | None]:
+    """Return what to subscribe to: names, or one pattern for all when any of them is one.
+
+    Kafka's client takes either. It asks every ten seconds which topics there are, so one that
+    appears later is read too, and never our own.
+    """
+    if not any(name.startswith("^") for name in from_topics):
+        return from_topics, None
+    every = "|".join(
+        f"(?:{name[1:]})" if name.startswith("^") else re.escape(name) for name in from_topics
+    )
+    # In FastStream's patterns a single brace has a meaning of its own.
+    braced = every.replace("{", "{{").replace("}", "}}")
+    return (), rf"^(?!touchback\.|__)(?:{braced})$"
 
 
 class Joined(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -44,7 +65,7 @@ class Subscriptions:
         self._service = service
         self._settings = settings
         self._lag = lag
-        self._wanted: list[tuple[tuple[str, ...], Consumer[Any]]] = []
+        self._wanted: list[tuple[Topics, Consumer[Any]]] = []
         self._broker: KafkaBroker | None = None
         self._joined: list[Joined] = []
         self._lagging: set[str] = set()
@@ -52,9 +73,9 @@ class Subscriptions:
     def __bool__(self) -> bool:
         return bool(self._wanted)
 
-    def add(self, from_topics: Sequence[str], consumer: Consumer[Any]) -> None:
-        """Read these topics too; before `run`."""
-        self._wanted.append((tuple(from_topics), consumer))
+    def add(self, from_topics: Topics, consumer: Consumer[Any]) -> None:
+        """Read these topics too, as they are when asked for again and again; before `run`."""
+        self._wanted.append((from_topics, consumer))
 
     @property
     def formed(self) -> bool:
@@ -63,17 +84,21 @@ class Subscriptions:
         return members and all(each.joined for each in self._joined)
 
     async def run(self, pulse: Pulse) -> None:
-        """Consume until cancelled; raises when Kafka cannot be reached, to be run again."""
+        """Consume until cancelled, or until other topics are wanted, to be run again.
+
+        Raises when Kafka cannot be reached.
+        """
         broker = kafka.broker(self._settings, self._service)
         self._joined.clear()
-        for from_topics, consumer in self._wanted:
+        reading = self._topics()
+        for from_topics, (_, consumer) in zip(reading, self._wanted, strict=True):
             self._subscribe(broker, from_topics, consumer)
         self._broker = broker
         self._beat_the_idle()
         try:
             async with asyncio.timeout(START):
                 await broker.start()
-            while True:
+            while self._topics() == reading:
                 pulse.beat()
                 self._follow_gates()
                 if not await self._measure_lag():
@@ -87,8 +112,10 @@ class Subscriptions:
     ) -> None:
         joined = Joined()
         self._joined.append(joined)
+        names, pattern = wanted(from_topics)
         subscriber = broker.subscriber(
-            *from_topics,
+            *names,
+            pattern=pattern,
             group_id=topics.group(self._service),
             batch=True,
             max_records=BATCH,
@@ -128,6 +155,9 @@ class Subscriptions:
             shut = {place for place in member.assignment() if place.topic in closed}
             member.pause(*(shut - waiting))
             member.resume(*(waiting - shut))
+
+    def _topics(self) -> list[tuple[str, ...]]:
+        return [tuple(topics() if callable(topics) else topics) for topics, _ in self._wanted]
 
     def _members(self) -> list[AIOKafkaConsumer]:
         subscribers = self._broker.subscribers if self._broker else ()

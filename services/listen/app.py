@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from shared.errors import InvalidSettings
 from shared.pii import Pii
 from shared.runtime import Runtime
 
-_log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -30,7 +28,6 @@ class Current:
 
     def __init__(self, holder: CatalogHolder) -> None:
         self._dialects = dialects(holder.current)
-        self._subscribed = frozenset(self._dialects.topics)
         holder.subscribe(self._changed)
 
     def __call__(self) -> Dialects:
@@ -38,11 +35,10 @@ class Current:
 
     def _changed(self, catalog: Catalog) -> None:
         self._dialects = dialects(catalog)
-        if unread := sorted(set(self._dialects.topics) - self._subscribed):
-            _log.warning(
-                "new source topics are read after a restart",
-                extra={"action": "source_topics_unread", "topics": unread},
-            )
+
+    def topics(self) -> tuple[str, ...]:
+        """Every topic to read, by name or pattern; those of a new catalog are read at once."""
+        return (*self._dialects.topics, *self._dialects.patterns)
 
 
 def build(settings: Settings, clock: Clock) -> Runtime:
@@ -54,10 +50,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     listener = Listener(current, Pii(settings.pii_keys), settings.pii_keys[0])
     runtime.source_topics = current().topics
     pauses = Pauses(runtime.database, clock, current)
-    if runtime.source_topics:
-        runtime.consume(
-            runtime.source_topics, parse=listener.parse, handle=listener.handle, gate=pauses
-        )
+    if current.topics():
+        runtime.consume(current.topics, parse=listener.parse, handle=listener.handle, gate=pauses)
     holder.subscribe(lambda _: pauses.catalog_changed())
     runtime.worker("pauses", pauses.run)
     runtime.gauges(pauses.gauge)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from services.listen.formats import read
+from services.listen.formats import envelope, read
 from services.listen.model import Mapped, Outcome, Skipped, SourceEvent, Unused
 from shared.catalog.fields import SOURCE_RULES
 from shared.catalog.sources import ProfileMapping, ResponseMapping, SignalMapping, Source
@@ -23,8 +22,7 @@ from shared.records import Record
 from shared.rules import Condition, Expression, Inputs, RuleFailed
 
 Body = TypeVar("Body", bound=Message)
-_NO_KEY = re.compile(r'Key not found in map : "?(?P<key>[^"]*)"?')
-_NO_ZONE = "String to Timestamp conversion failed"
+Entry = SignalMapping | ProfileMapping | ResponseMapping
 _IN_CATALOG = {"source_event_id": "id", "answer_id": "id", "customer_id": "customer"}
 _CARD = ("email", "phone", "name", "locale", "time_zone", "segment", "consent")
 
@@ -32,47 +30,73 @@ _CARD = ("email", "phone", "name", "locale", "time_zone", "segment", "consent")
 def understand(record: Record, source: Source, used: frozenset[str]) -> tuple[Outcome, ...]:
     """Say what each event of a record means to a source.
 
-    Raises UnreadableMessage with one line when any of them cannot be read or mapped.
+    Raises UnreadableMessage with one line when any of them cannot be read or mapped, so that a
+    record counts as a whole or not at all.
     """
+    if closed := _closed(record, source, used):
+        return (closed,)
     try:
-        event = read(record, source.format)
-        return (decide(event, source, used) if isinstance(event, SourceEvent) else event,)
+        events = read(record, source.format, deletions=source.deletions)
     except UnreadableMessage as error:
         raise UnreadableMessage(f"source {source.source}: {error}") from error
+    return tuple(
+        event if isinstance(event, Skipped) else decide(event, source, used) for event in events
+    )
 
 
 def decide(event: SourceEvent, source: Source, used: frozenset[str]) -> Outcome:
     """Apply every mapping of a source: all that match count.
 
-    A signal outside `used` is found but not worked out. Raises UnreadableMessage with one line
-    when any mapping cannot be evaluated, so that a record counts as a whole or not at all.
+    A signal outside `used` is found but not worked out.
     """
-    try:
-        inputs = SOURCE_RULES.bind(
-            {"headers": event.headers, "body": event.body, "key": event.key}, size=event.size
-        )
-    except RuleFailed as error:
-        raise UnreadableMessage(_readable(error)) from error
-    found = (
-        *_signals(event, source, used, inputs),
-        *_profiles(event, source, inputs),
-        *_answers(event, source, inputs),
-    )
+    found = tuple(each for mapping in _mappings(event, source) for each in _found(mapping, used))
     return Mapped(found) if found else Skipped("no_mapping")
+
+
+def _closed(record: Record, source: Source, used: frozenset[str]) -> Outcome | None:
+    """Return what becomes of a record whose headers say already that its body is not needed."""
+    if record.value is None or not source.by_headers or source.format == "debezium":
+        return None
+    event = envelope(record)
+    if source.format == "cloudevents" and "ce_specversion" not in event.headers:
+        return None
+    unused: list[Unused] = []
+    for mapping in _mappings(event, source):
+        if mapping.matches():
+            if not isinstance(mapping.entry, SignalMapping) or mapping.entry.signal in used:
+                return None
+            unused.append(Unused(mapping.entry.signal))
+    return Mapped(tuple(unused)) if unused else Skipped("no_mapping")
 
 
 @dataclass(frozen=True, slots=True)
 class _Mapping:
-    """One mapping at work: evaluates its rules and says which one failed."""
+    """One mapping at work: evaluates its rules and says where in the catalog one failed."""
 
-    name: str
+    source: Source
+    kind: Literal["signals", "profiles", "responses"]
+    position: int
+    entry: Entry
+    event: SourceEvent
     inputs: Inputs
 
-    def matches(self, when: Condition | None) -> bool:
+    def matches(self) -> bool:
+        when: Condition | None = self.entry.when
         try:
             return when is None or when.holds(self.inputs)
         except RuleFailed as error:
-            raise self._fault("when", _readable(error)) from error
+            raise self._failed("when", error) from error
+
+    def each(self) -> Iterator[_Mapping]:
+        """Yield the mapping for each item of its list, itself when it has none."""
+        if self.entry.each is None:
+            yield self
+            return
+        items = self.value("each", self.entry.each)
+        if not isinstance(items, list | None):
+            raise self.fault("each", "gave no list, many(...) makes one")
+        for item in items or ():
+            yield replace(self, inputs=_bound(self.event, self.source, item))
 
     def value(self, field: str, rule: Expression | None) -> Any:
         if rule is None:
@@ -80,21 +104,21 @@ class _Mapping:
         try:
             value = rule.value(self.inputs)
         except RuleFailed as error:
-            raise self._fault(field, _readable(error)) from error
+            raise self._failed(field, error) from error
         if not _travels(value):
-            raise self._fault(field, "gave a number that cannot travel in a message")
+            raise self.fault(field, "gave a number that cannot travel in a message")
         return value
 
     def text(self, field: str, rule: Expression) -> str:
         value = self.value(field, rule)
         if not value.strip():
-            raise self._fault(field, "is empty")
+            raise self.fault(field, "is empty")
         return str(value)
 
-    def time(self, field: str, rule: Expression | None, otherwise: datetime | None) -> datetime:
-        found: datetime | None = otherwise if rule is None else self.value(field, rule)
+    def time(self, field: str, rule: Expression | None) -> datetime:
+        found: datetime | None = self.event.at if rule is None else self.value(field, rule)
         if found is None:
-            raise self._fault(field, "the record carries no time of its own, map one")
+            raise self.fault(field, "the record carries no time of its own, map one")
         return found
 
     def attributes(self, rules: Mapping[str, Expression]) -> dict[str, Any]:
@@ -105,20 +129,51 @@ class _Mapping:
             return kind.model_validate(fields)
         except ValidationError as error:
             field, _, message = describe(error).partition(": ")
-            raise self._fault(_IN_CATALOG.get(field, field), message) from error
+            raise self.fault(_IN_CATALOG.get(field, field), message) from error
 
-    def _fault(self, field: str, message: str) -> UnreadableMessage:
-        return UnreadableMessage(f"mapping {self.name}: {field}: {message}")
+    def fault(self, field: str, message: str) -> UnreadableMessage:
+        return UnreadableMessage(f"{self._where(field)}: {field}: {message}")
+
+    def _failed(self, field: str, error: RuleFailed) -> UnreadableMessage:
+        if error.located:
+            return UnreadableMessage(f"{self._where(field)}: {error.reason}")
+        return self.fault(field, error.reason)
+
+    def _where(self, field: str) -> str:
+        line = self.source.line(self.kind, self.position, field)
+        if line is not None:
+            place = f"line {line}"
+        elif isinstance(self.entry, SignalMapping):
+            place = f"signal {self.entry.signal}"
+        else:
+            place = f"{self.kind} {self.position + 1}"
+        among = f", event {self.event.nth} of {self.event.among}" if self.event.among > 1 else ""
+        return f"source {self.source.source}, {place}{among}"
 
 
-def _readable(error: RuleFailed) -> str:
-    """Say in one line what a rule ran into, in words of the catalog rather than of the engine."""
-    reason = " ".join(error.reason.split())
-    if missing := _NO_KEY.search(reason):
-        return f"no such key: {missing['key']}"
-    if _NO_ZONE in reason:
-        return "not a time with a zone, such as 2026-01-31T09:30:00Z"
-    return reason[:300]
+def _bound(event: SourceEvent, source: Source, item: Any = None) -> Inputs:
+    facts = {
+        "headers": event.headers,
+        "body": event.body,
+        "key": event.key,
+        "item": item,
+        "before": event.before,
+        "record": {"topic": event.topic, "place": event.place, "time": event.at},
+    }
+    try:
+        return SOURCE_RULES.bind(facts, size=event.size)
+    except RuleFailed as error:
+        raise UnreadableMessage(f"source {source.source}: {error.reason}") from error
+
+
+def _mappings(event: SourceEvent, source: Source) -> Iterator[_Mapping]:
+    inputs = _bound(event, source)
+    for position, signal in enumerate(source.signals):
+        yield _Mapping(source, "signals", position, signal, event, inputs)
+    for position, profile in enumerate(source.profiles):
+        yield _Mapping(source, "profiles", position, profile, event, inputs)
+    for position, response in enumerate(source.responses):
+        yield _Mapping(source, "responses", position, response, event, inputs)
 
 
 def _travels(value: Any) -> bool:
@@ -130,67 +185,61 @@ def _travels(value: Any) -> bool:
     return all(map(_travels, value)) if isinstance(value, list) else True
 
 
-def _signals(
-    event: SourceEvent, source: Source, used: frozenset[str], inputs: Inputs
-) -> Iterator[Signal | Unused]:
-    for entry in source.signals:
-        mapping = _Mapping(entry.signal, inputs)
-        if mapping.matches(entry.when):
-            wanted = entry.signal in used
-            yield _signal(source, entry, mapping) if wanted else Unused(entry.signal)
+def _found(mapping: _Mapping, used: frozenset[str]) -> Iterator[Signal | Unused | Profile | Answer]:
+    entry = mapping.entry
+    if isinstance(entry, SignalMapping) and entry.signal not in used:
+        # Of a list that nobody waits for, not even the items are looked at.
+        if entry.each is None and mapping.matches():
+            yield Unused(entry.signal)
+        return
+    for one in mapping.each():
+        if one.matches():
+            yield _made(one)
 
 
-def _signal(source: Source, entry: SignalMapping, mapping: _Mapping) -> Signal:
+def _made(mapping: _Mapping) -> Signal | Profile | Answer:
+    match mapping.entry:
+        case SignalMapping() as entry:
+            return _signal(entry, mapping)
+        case ProfileMapping() as entry:
+            return _profile(entry, mapping)
+        case ResponseMapping() as entry:
+            return _answer(entry, mapping)
+
+
+def _signal(entry: SignalMapping, mapping: _Mapping) -> Signal:
     fields = {
         "signal": entry.signal,
-        "source": source.source,
+        "source": mapping.source.source,
         "source_event_id": mapping.text("id", entry.id),
         "customer_id": mapping.text("customer", entry.customer),
-        "occurred_at": mapping.value("occurred_at", entry.occurred_at),
+        "occurred_at": mapping.time("occurred_at", entry.occurred_at),
         "correlation": mapping.value("correlation", entry.correlation),
         "attributes": mapping.attributes(entry.attributes),
     }
     return mapping.make(Signal, fields)
 
 
-def _profiles(event: SourceEvent, source: Source, inputs: Inputs) -> Iterator[Profile]:
-    for position, entry in enumerate(source.profiles, start=1):
-        mapping = _Mapping(f"profile {position}", inputs)
-        if mapping.matches(entry.when):
-            yield _profile(event, source, entry, mapping)
-
-
-def _profile(
-    event: SourceEvent, source: Source, entry: ProfileMapping, mapping: _Mapping
-) -> Profile:
+def _profile(entry: ProfileMapping, mapping: _Mapping) -> Profile:
     fields = {
         "customer_id": mapping.text("customer", entry.customer),
-        "source": source.source,
-        "updated_at": mapping.time("updated_at", entry.updated_at, event.at),
+        "source": mapping.source.source,
+        "updated_at": mapping.time("updated_at", entry.updated_at),
         **{name: mapping.value(name, getattr(entry, name)) for name in _CARD},
     }
     return mapping.make(Profile, fields)
 
 
-def _answers(event: SourceEvent, source: Source, inputs: Inputs) -> Iterator[Answer]:
-    for position, entry in enumerate(source.responses, start=1):
-        mapping = _Mapping(f"response {position}", inputs)
-        if mapping.matches(entry.when):
-            yield _answer(event, source, entry, mapping)
-
-
-def _answer(
-    event: SourceEvent, source: Source, entry: ResponseMapping, mapping: _Mapping
-) -> Answer:
+def _answer(entry: ResponseMapping, mapping: _Mapping) -> Answer:
     fields = {
         "answer_id": mapping.text("id", entry.id),
-        "source": source.source,
+        "source": mapping.source.source,
         "touchpoint": mapping.text("touchpoint", entry.touchpoint),
         "customer_id": mapping.text("customer", entry.customer),
         "score": mapping.value("score", entry.score),
         "comment": mapping.value("comment", entry.comment),
         "language": mapping.value("language", entry.language),
-        "answered_at": mapping.time("answered_at", entry.answered_at, event.at),
+        "answered_at": mapping.time("answered_at", entry.answered_at),
         "correlation": mapping.value("correlation", entry.correlation),
         "attributes": mapping.attributes(entry.attributes),
     }

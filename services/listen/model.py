@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from shared.contracts.signals import Answer, Profile, Signal
 
-SkipReason = Literal["tombstone", "deleted", "no_rows", "no_mapping"]
+SkipReason = Literal["tombstone", "deleted", "no_rows", "no_mapping", "empty"]
 """Why a record that can be read says nothing to Touchback."""
 
 Reception = Literal[
@@ -29,16 +29,21 @@ Reception = Literal[
 class SourceEvent:
     """What the rules of the catalog see, whichever format it came in.
 
-    `at` is the record's own time on its topic, None when it carries none. `place` names the record
-    for ever. `size` is the length of what came, in bytes.
+    `at` is the time its envelope names, else that of the record on its topic, None when neither
+    carries one. `place` names it for ever. `size` is the length of what came, in bytes. `before` is
+    the row before a Debezium change. It is the `nth` of so many `among` the same record.
     """
 
     headers: Mapping[str, str]
-    body: Mapping[str, Any]
+    body: Any
     key: str
     at: datetime | None
     place: str
     size: int
+    topic: str = ""
+    before: Any = None
+    nth: int = 1
+    among: int = 1
 
 
 @dataclass(frozen=True, slots=True)

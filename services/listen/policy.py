@@ -12,19 +12,27 @@ from shared.catalog.touchpoints import AbsenceTrigger, CountTrigger, EventTrigge
 
 @dataclass(frozen=True, slots=True)
 class Dialects:
-    """The sources on each topic (more than one may share it), and the signals that are used."""
+    """The sources by their topic, or pattern of topics, and the signals that are used."""
 
     by_topic: Mapping[str, tuple[Source, ...]]
     used: frozenset[str]
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Every topic to read, in a stable order."""
-        return tuple(sorted(self.by_topic))
+        """Every topic to read that is known by name, in a stable order."""
+        return tuple(sorted(name for name in self.by_topic if not name.startswith("^")))
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """What the names of other topics to read look like, in a stable order."""
+        return tuple(sorted(name for name in self.by_topic if name.startswith("^")))
 
     def on(self, topic: str) -> tuple[Source, ...]:
         """Return the sources that publish on a topic."""
-        return self.by_topic.get(topic, ())
+        if not self.patterns:
+            return self.by_topic.get(topic, ())
+        every = (each for group in self.by_topic.values() for each in group)
+        return tuple(each for each in every if each.publishes_on(topic))
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -343,8 +343,7 @@ def _readable(record: Record, form: Format) -> bool:
 def _events(record: Record, form: Format) -> list[SourceEvent]:
     if not _readable(record, form):
         return []
-    event = read(record, form)
-    return [event] if isinstance(event, SourceEvent) else []
+    return [event for event in read(record, form) if isinstance(event, SourceEvent)]
 
 
 def add_infer(app: typer.Typer) -> None:

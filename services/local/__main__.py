@@ -81,7 +81,7 @@ async def _everything(data: Path, catalog: Path, screen: Screen) -> AsyncIterato
         )
         environ = place.environment(ports, secrets, catalog, dsn, idempotence=broker.idempotence)
         place.keep_environment(data, environ)
-        await prepare(environ, sorted(known.sources_by_topic))
+        await prepare(environ, sorted(known.source_topics))
         screen.say("starting the six services …", "dim")
         house = House(data, ports, _inherited(os.environ) | environ, screen.say)
         stack.push_async_callback(house.stop)

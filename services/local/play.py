@@ -135,7 +135,7 @@ def source_topic(topic: str | None, catalog: Path | None, *, envelope: bool) -> 
         return topic
     if catalog is None:
         raise InvalidSettings("--topic NAME or --catalog DIR must say which topic to play onto")
-    topics = sorted(load(catalog).sources_by_topic)
+    topics = sorted(load(catalog).source_topics)
     if len(topics) == 1:
         return topics[0]
     if envelope:

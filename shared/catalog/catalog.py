@@ -58,8 +58,13 @@ class Catalog(Entry):
 
     @cached_property
     def sources_by_topic(self) -> Mapping[str, tuple[Source, ...]]:
-        """The sources on each topic: more than one system may share a topic."""
+        """The sources on each topic, or pattern of topics: more than one system may share one."""
         return _grouped((source.topic, source) for source in self.sources)
+
+    @property
+    def source_topics(self) -> list[str]:
+        """The topics of sources that are known by name."""
+        return [name for name in self.sources_by_topic if not name.startswith("^")]
 
     @cached_property
     def _touchpoints(self) -> dict[str, Touchpoint]:

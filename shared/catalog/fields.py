@@ -10,11 +10,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from shared.rules import Condition, Expects, Expression, InvalidRule, Rules
+from shared.rules import FUNCTIONS, Condition, Expects, Expression, InvalidRule, Rules
 
-# Real source events outgrow the engine's default of 8 KiB (a payment event of 12 KiB is usual).
+# Real source events outgrow the engine's default of 8 KiB, and it takes out of them only what a
+# rule names: the bound is that of reading a record at all.
 SOURCE_RULES = Rules(
-    {"headers": "texts", "body": "dyn", "key": "string"}, max_input_bytes=64 * 1024
+    {
+        "headers": "texts",
+        "body": "dyn",
+        "key": "string",
+        "item": "dyn",
+        "before": "dyn",
+        "record.topic": "string",
+        "record.place": "string",
+        "record.time": "timestamp",
+    },
+    max_input_bytes=1024 * 1024,
+    functions=FUNCTIONS,
 )
 PROFILE_RULES = Rules(
     {
@@ -142,6 +154,14 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a pattern: {error}") from None
+    return value
+
+
 def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -193,7 +213,13 @@ SignalName = Annotated[
 ]
 Topic = Annotated[
     str,
-    _shaped(r"[A-Za-z0-9._-]+", "a topic", "letters, digits, dots and dashes", "billing.events"),
+    _shaped(
+        r"[A-Za-z0-9._-]+|\^.+",
+        "a topic",
+        "its name, or a pattern that begins with ^",
+        "billing.events or '^shop\\.(eu|us)\\.orders'",
+    ),
+    AfterValidator(_pattern),
     Field(max_length=249),
 ]
 Email = Annotated[

@@ -116,7 +116,7 @@ def read(files: Mapping[str, bytes]) -> Draft:
 def _take(draft: Draft, document: Document) -> None:
     match document.file:
         case "sources.yaml":
-            draft.sources += _entries(draft, document, Source)
+            draft.sources += map(_located, _entries(draft, document, Source))
         case "touchpoints.yaml":
             draft.touchpoints += _entries(draft, document, Touchpoint)
         case "teams.yaml":
@@ -158,6 +158,14 @@ def _entry(draft: Draft, document: Document, model: type[Model], *path: int) -> 
             if detail["type"] != "default_factory_not_called"
         ]
         return None
+
+
+def _located(source: Read[Source]) -> Read[Source]:
+    def line(kind: str, position: int, field: str) -> int:
+        return source.document.line((*source.path, kind, position, *field.split(".")))
+
+    source.entry.located(line)
+    return source
 
 
 def _declare(draft: Draft, data: object, kind: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from functools import cached_property
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr, model_validator
 
 from shared.catalog.fields import (
     Entry,
@@ -25,16 +28,22 @@ from shared.catalog.fields import (
 from shared.catalog.webhooks import Webhook
 
 Attributes = dict[str, ValueRule]
+_INSIDE = frozenset({"body", "before", "item", "record"})
 
 
 class SignalMapping(Entry):
-    """One kind of source event and the signal it becomes; `id` deduplicates within the source."""
+    """One kind of source event and the signal it becomes; `id` deduplicates within the source.
+
+    With `each`, a list, there is one for each `item` of it that `when` holds for. Without
+    `occurred_at` the time of the event's envelope counts, else the record's own on the topic.
+    """
 
     signal: SignalName
+    each: ValueRule | None = None
     when: SourceCondition | None = None
     id: TextRule
     customer: TextRule
-    occurred_at: TimeRule
+    occurred_at: TimeRule | None = None
     correlation: OptionalTextRule | None = None
     attributes: Attributes = Field(default_factory=dict)
 
@@ -42,9 +51,10 @@ class SignalMapping(Entry):
 class ProfileMapping(Entry):
     """A source event that updates the contact card; a rule that gives null leaves a field as is.
 
-    Without `updated_at` the record's own time on the topic counts.
+    Without `updated_at` the time of the event's envelope counts, else that of the record.
     """
 
+    each: ValueRule | None = None
     when: SourceCondition | None = None
     customer: TextRule
     updated_at: TimeRule | None = None
@@ -60,9 +70,10 @@ class ProfileMapping(Entry):
 class ResponseMapping(Entry):
     """An answer that another survey tool put on the topic.
 
-    Without `answered_at` the record's own time on the topic counts.
+    Without `answered_at` the time of the event's envelope counts, else that of the record.
     """
 
+    each: ValueRule | None = None
     when: SourceCondition | None = None
     id: TextRule
     touchpoint: TextRule
@@ -87,13 +98,53 @@ class PauseAbove(Entry):
 
 
 class Source(Entry):
-    """One system, the topic it publishes on, and what its events mean."""
+    """One system, the topic it publishes on, and what its events mean.
+
+    A topic that begins with ^ is a pattern, which must fit the whole name. With `deletions`,
+    Debezium's deletions are mapped too: `body` is then the row as it was.
+    """
 
     source: Name
     topic: Topic
     format: Format
     webhook: Webhook | None = None
     pause: PauseAbove = PauseAbove()
+    deletions: bool = False
     signals: Annotated[tuple[SignalMapping, ...], FromYaml] = ()
     profiles: Annotated[tuple[ProfileMapping, ...], FromYaml] = ()
     responses: Annotated[tuple[ResponseMapping, ...], FromYaml] = ()
+    _line: Callable[[str, int, str], int] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _posts_to_one_topic(self) -> Self:
+        if self.webhook and self.pattern:
+            raise ValueError("what a webhook posts goes to one topic: write its name")
+        return self
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """What the names of its topics look like, None when it has one topic."""
+        return re.compile(self.topic) if self.topic.startswith("^") else None
+
+    def publishes_on(self, topic: str) -> bool:
+        """Whether this is a topic of the source."""
+        pattern = self.pattern
+        return topic == self.topic if pattern is None else pattern.fullmatch(topic) is not None
+
+    @cached_property
+    def by_headers(self) -> bool:
+        """Whether headers and key alone tell what a record is about, its body still closed."""
+        conditions = [
+            *(each.when for each in self.signals),
+            *(each.when for each in self.profiles),
+            *(each.when for each in self.responses),
+        ]
+        return all(when and not when.words & _INSIDE for when in conditions)
+
+    def located(self, line: Callable[[str, int, str], int]) -> None:
+        """Learn where in the catalog a field of a mapping stands: (kind, position, field)."""
+        self._line = line
+
+    def line(self, kind: str, position: int, field: str) -> int | None:
+        """Return the line of a field, None for a source that was read from no file."""
+        return self._line(kind, position, field) if self._line else None

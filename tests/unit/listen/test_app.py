@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from pathlib import Path
 
@@ -59,16 +58,14 @@ def test_a_changed_catalog_takes_effect(catalog: Path) -> None:
     assert current().sources == ("shop",)
 
 
-def test_a_new_source_topic_is_announced_as_unread_until_a_restart(
-    catalog: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_new_source_topic_is_wanted_at_once_by_name_or_pattern(catalog: Path) -> None:
     holder = CatalogHolder(catalog)
-    Current(holder)
-    rewrite(catalog, "olist.events", "olist.events-2")
-    with caplog.at_level(logging.WARNING):
-        holder.reload()
-    (said,) = [each for each in caplog.records if each.name == "services.listen.app"]
-    assert said.__dict__["topics"] == ["olist.events-2"]
+    current = Current(holder)
+    rewrite(catalog, "topic: olist.events", "topic: '^olist\\.(eu|us)'")
+    holder.reload()
+    assert current.topics() == (r"^olist\.(eu|us)",)
+    assert [each.source for each in current().on("olist.eu")] == ["olist"]
+    assert current().on("olist.eu.more") == ()
 
 
 def test_a_broken_catalog_changes_nothing(catalog: Path) -> None:

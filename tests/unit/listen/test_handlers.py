@@ -114,13 +114,13 @@ def test_a_refusal_names_the_source_the_mapping_and_the_field() -> None:
     body = {name: value for name, value in ORDER.items() if name != "customer"}
     with pytest.raises(UnreadableMessage) as raised:
         listener(SHOP).parse(record(body))
-    assert str(raised.value) == (
-        "source shop: mapping order.placed: customer: no such key: customer"
-    )
+    assert str(raised.value) == ("source shop, signal order.placed: body.customer is absent")
 
 
 def test_a_refusal_of_the_format_names_the_source() -> None:
+    batch = record([1], **{"content-type": "application/cloudevents-batch+json"})
+    parse = listener(source("shop", "cloudevents", signals=[SIGNAL])).parse
     with pytest.raises(
-        UnreadableMessage, match=r"^source shop: the body is a list, not an object$"
+        UnreadableMessage, match=r"^source shop: a CloudEvent is an object; this one is a number$"
     ):
-        listener(SHOP).parse(record([1]))
+        parse(batch)

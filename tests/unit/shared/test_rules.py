@@ -53,7 +53,7 @@ def test_a_condition_is_true_or_false(text: str, body: Any, answer: bool) -> Non
 @pytest.mark.parametrize(
     ("text", "body", "reason"),
     [
-        pytest.param("body.a == 1", {}, 'Key not found in map : "a"', id="absent field"),
+        pytest.param("body.a == 1", {}, "^body.a is absent$", id="absent field"),
         pytest.param("body.a > 1", {"a": "x"}, "No matching overloads", id="wrong type"),
         pytest.param("1 / body.a == 1", {"a": 0}, "divide by zero", id="division by zero"),
         pytest.param("body.a == 1", {"a": 2**80}, "out of range", id="number out of range"),
@@ -152,12 +152,12 @@ def test_times_come_back_in_utc() -> None:
         pytest.param("body.a", "int", {"a": 3.0}, r"wrap it in int\(", id="fraction"),
         pytest.param("body.a", "int", {"a": True}, r"wrap it in int\(", id="true is no number"),
         pytest.param("body.a", "timestamp", {"a": "2026"}, r"wrap it in timestamp\(", id="text"),
-        pytest.param("body.a", "string", {"a": None}, "gave null, expected a text", id="null"),
+        pytest.param("body.a", "string", {"a": None}, "^body.a is null$", id="null"),
         pytest.param(
             "timestamp(body.a)",
             "timestamp",
             {"a": "2026-03-02T12:00:00"},
-            "conversion failed",
+            "not a time with a zone",
             id="no zone",
         ),
         pytest.param("0.0 / double(body.a)", "json", {"a": 0}, "cannot travel", id="not a number"),
@@ -171,7 +171,7 @@ def test_an_unfit_value_is_an_error(text: str, expects: Expects, body: Any, reas
 def test_only_an_optional_expression_may_give_null() -> None:
     optional = RAW.expression("body.a", "string", optional=True)
     assert optional.value({"body": {"a": None}}) is None
-    with pytest.raises(RuleFailed, match="Key not found"):
+    with pytest.raises(RuleFailed, match="^body.a is absent$"):
         optional.value({"body": {}})
 
 

@@ -1,8 +1,4 @@
-"""The expression engine: CEL, compiled once at load, type-checked, bounded, and never guessing.
-
-Two traps of the library are closed here and nowhere else: it returns errors instead of raising
-them (and their plain value is a truthy text), and it leaves nested loops to the author's good will.
-"""
+"""The engine: compiles rules over one set of variables, and checks what goes in and comes out."""
 
 from __future__ import annotations
 
@@ -10,14 +6,21 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal
 
 from cel_expr_python import cel
+from cel_expr_python.ext.ext_math import ExtMath
+from cel_expr_python.ext.ext_optional import ExtOptional
+from cel_expr_python.ext.ext_strings import ExtStrings
 
-from shared.errors import TouchbackError
+from shared.rules import text as rule_text
+from shared.rules.errors import InvalidRule, NullGiven, RuleFailed
+from shared.rules.functions import Function
+from shared.rules.program import MOST_CALLS, Called, Inputs, Program, plain, slots, with_slots
 
 VarType = Literal["string", "int", "double", "bool", "timestamp", "map", "texts", "dyn"]
 """`map` is text -> anything, `texts` is text -> text, `dyn` is checked at run time only."""
@@ -52,44 +55,11 @@ _NAMES = {
 _ABSENT: Mapping[str, Any] = {"string": "", "map": {}, "texts": {}, "dyn": None}
 _WRAPPED = re.compile(r"<input>:(?P<line>\d+):(?P<column>\d+): (?P<message>[^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']+)'.*")
-_TOKENS = re.compile(
-    r"""(?P<text>
-          [bB]?[rR](?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')
-        | [bB]?(?:\"{3}(?:\\.|.)*?\"{3}|'{3}(?:\\.|.)*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
-        | //[^\n]*)
-      | (?P<word>[A-Za-z_][A-Za-z_0-9]*)
-      | (?P<sign>[().])""",
-    re.VERBOSE | re.DOTALL,
-)
-_LOOPS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
-
-
-class RuleError(TouchbackError):
-    """An expression is wrong, or went wrong."""
-
-
-class InvalidRule(RuleError):
-    """An expression does not compile, or gives the wrong type; `column` counts from 1."""
-
-    def __init__(self, column: int, message: str) -> None:
-        super().__init__(f"column {column}: {message}")
-        self.column = column
-        self.message = message
-
-
-class RuleFailed(RuleError):
-    """An expression failed at run time: the caller does the safe thing and counts it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Inputs that were checked and prepared once, for any number of rules over the same ones."""
-
-    activation: Any
+_FITS: Mapping[str, frozenset[str]] = {
+    "text": frozenset({"STRING"}),
+    "number": frozenset({"STRING", "INT", "UINT", "DOUBLE"}),
+}
+_NO_FUNCTIONS: Mapping[str, Function] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +68,16 @@ class Condition:
 
     text: str
     _rules: Rules = field(repr=False, compare=False)
-    _program: Any = field(repr=False, compare=False)
+    _program: Program = field(repr=False, compare=False)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words in it, among which are the variables it reads."""
+        return frozenset(token.text for token in rule_text.tokens(self.text))
 
     def holds(self, inputs: Mapping[str, Any] | Inputs) -> bool:
         """Raise `RuleFailed` when the rule cannot be answered: an error is never "false"."""
-        result = _run(self._program, self._rules.ready(inputs))
+        result = self._program.run(self._rules.ready(inputs))
         if result.type() == cel.Type.BOOL:
             return result.value() is True
         raise RuleFailed(f"gave {_kind(result)}, a condition must give true or false: {self.text}")
@@ -116,14 +91,23 @@ class Expression:
     expects: Expects
     optional: bool
     _rules: Rules = field(repr=False, compare=False)
-    _program: Any = field(repr=False, compare=False)
+    _program: Program = field(repr=False, compare=False)
 
     def value(self, inputs: Mapping[str, Any] | Inputs) -> Any:
         """Return a Python value (times are aware, in UTC); raise `RuleFailed` if there is none."""
-        result = _run(self._program, self._rules.ready(inputs))
-        value = _plain(result)
-        if value is None and (self.optional or self.expects == "json"):
+        ready = self._rules.ready(inputs)
+        nullable = self.optional or self.expects == "json"
+        try:
+            result = self._program.run(ready)
+        except NullGiven:
+            if nullable:
+                return None
+            raise
+        value = plain(result)
+        if value is None and nullable:
             return None
+        if value is None and (null := self._program.null(ready)):
+            raise null
         if self.expects == "json":
             return _json(value, self.text)
         if result.type() != _CEL_TYPES[self.expects]:
@@ -134,28 +118,40 @@ class Expression:
 
     def constant(self) -> Any:
         """Return the value of an expression that needs no inputs, None for any other."""
-        result = self._program.eval(data={})
-        return None if result.type() == cel.Type.ERROR else _plain(result)
+        result = self._program.code.eval(data={})
+        return None if result.type() == cel.Type.ERROR else plain(result)
 
 
 class Rules:
     """Compiles rules over one fixed set of variables.
 
     A name may be dotted (`signal.attributes`): inputs are then nested mappings, and an unknown
-    field is found at load. An absent text is `""`, an absent map is empty; other absent inputs
-    fail the rule.
+    field is found at load. An absent text is `""`, an absent map is empty; an absent time fails the
+    rules that read it, other absent inputs fail all. `functions` are what a rule may call besides
+    what CEL has.
     """
 
     def __init__(
-        self, variables: Mapping[str, VarType], *, max_input_bytes: int = MAX_INPUT_BYTES
+        self,
+        variables: Mapping[str, VarType],
+        *,
+        max_input_bytes: int = MAX_INPUT_BYTES,
+        functions: Mapping[str, Function] = _NO_FUNCTIONS,
     ) -> None:
         self.variables = dict(variables)
+        self.functions = functions
         self._max_input_bytes = max_input_bytes
         self._paths = tuple((name, name.split("."), kind) for name, kind in variables.items())
-        self._environment = cel.NewEnv(variables={n: _CEL_TYPES[k] for n, k in variables.items()})
+        types = {name: _CEL_TYPES[kind] for name, kind in variables.items()}
+        for name, function in functions.items():
+            types |= dict.fromkeys(slots(name), _CEL_TYPES[function.gives])
+        self._environment = cel.NewEnv(
+            variables=types, extensions=[ExtOptional(), ExtStrings(), ExtMath()]
+        )
 
     def condition(self, text: str) -> Condition:
         """Raise `InvalidRule` unless the rule is sure to give true or false."""
+        _check_size(text)
         return Condition(text, self, self._compile(text, cel.Type.BOOL, "a condition"))
 
     def expression(
@@ -163,30 +159,44 @@ class Rules:
     ) -> Expression:
         """Raise `InvalidRule` when the rule cannot give what is expected."""
         wanted = cel.Type.DYN if expects == "json" else _CEL_TYPES[expects]
+        _check_size(text)
         program = self._compile(text, wanted, "this expression")
         return Expression(text, expects, optional, self, program)
 
     def bind(self, inputs: Mapping[str, Any], *, size: int | None = None) -> Inputs:
         """Check and prepare inputs once; `size` spares the measuring where the bytes are known."""
-        data = {name: _pick(inputs, path, kind) for name, path, kind in self._paths}
+        data = {
+            name: value
+            for name, path, kind in self._paths
+            if (value := _pick(inputs, path, kind)) is not None or kind == "dyn"
+        }
         measured = size if size is not None else _measure(data)
         if measured > self._max_input_bytes:
             raise RuleFailed(
                 f"inputs of {measured} bytes: a rule takes at most {self._max_input_bytes}"
             )
-        return Inputs(self._environment.Activation(data))
+        return Inputs(data, self.activation(data))
 
     def ready(self, inputs: Mapping[str, Any] | Inputs) -> Inputs:
         """Return inputs as they are when they are prepared, else prepare them."""
         return inputs if isinstance(inputs, Inputs) else self.bind(inputs)
 
-    def _compile(self, text: str, wanted: cel.Type, what: str) -> Any:
-        _check_size(text)
-        _check_shape(text, self.variables)
+    def activation(self, data: Mapping[str, Any]) -> Any:
+        """Make data known to the engine, which takes out of it what a rule asks for."""
+        return self._environment.Activation(data)
+
+    def _compile(self, text: str, wanted: cel.Type, what: str) -> Program:
         try:
-            program = self._environment.compile(text)
-        except RuntimeError as error:
-            raise _readable(str(error), self.variables) from error
+            rule_text.check_shape(text, self.variables)
+            calls = tuple(self._calls(text))
+            bare = with_slots(text, calls)
+            given = self._checked(bare).return_type()
+            # An optional value leaves the engine as what it holds, or null.
+            optional = _is_optional(given) and wanted != cel.Type.BOOL
+            rule = f"({bare}\n).optMap(_v, dyn(_v)).orValue(null)" if optional else bare
+            program = self._checked(rule_text.null_is_absent(rule))
+        except rule_text.Misshapen as error:
+            raise InvalidRule(error.column, error.message) from error
         given = program.return_type()
         fits = given == wanted or wanted == cel.Type.DYN
         late = given == cel.Type.DYN and wanted != cel.Type.BOOL
@@ -194,33 +204,44 @@ class Rules:
             raise InvalidRule(
                 1, f"gives {_name(given)}, {what} must give {_name(wanted)}{_advice(wanted)}"
             )
+        return Program(text, program, calls, self.activation)
+
+    def _checked(self, text: str) -> Any:
+        try:
+            return self._environment.compile(text)
+        except RuntimeError as error:
+            known = [*self.variables, *(f"{name}()" for name in self.functions)]
+            raise _readable(str(error), known) from error
+
+    def _calls(self, text: str) -> Iterator[Called]:
+        used = {name: iter(slots(name)) for name in self.functions}
+        for call in rule_text.calls(text, self.functions):
+            function = self.functions[call.name]
+            slot = next(used[call.name], None)
+            if slot is None:
+                raise InvalidRule(call.start + 1, f"{call.name}() more than {MOST_CALLS} times")
+            if not function.required <= len(call.arguments) <= len(function.takes):
+                wanted = ", ".join(function.takes[: function.required])
+                raise InvalidRule(call.start + 1, f"{call.name}() takes ({wanted})")
+            arguments = tuple(
+                self._argument(call.name, kind, at, argument)
+                for kind, (at, argument) in zip(function.takes, call.arguments, strict=False)
+            )
+            yield Called(slot, call, function, arguments)
+
+    def _argument(self, name: str, kind: str, at: int, text: str) -> Program:
+        try:
+            program = self._compile(text, cel.Type.DYN, "an argument")
+        except InvalidRule as error:
+            raise InvalidRule(at + error.column, error.message) from error
+        given = program.code.return_type()
+        if given != cel.Type.DYN and str(given) not in _FITS.get(kind, {str(given)}):
+            raise InvalidRule(at + 1, f"{_name(given)}, {name}() takes a {kind} here")
         return program
 
 
-def _plain(result: Any) -> Any:
-    """Return the Python value without ever asking the library for a null.
-
-    It hands out None without counting the reference: after some thousand of them Python takes its
-    own None for garbage, which ends the process.
-    """
-    if result.type() == cel.Type.NULL:
-        return None
-    value = result.value()
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
-
-
-def _run(program: Any, inputs: Inputs) -> Any:
-    try:
-        result = program.eval(inputs.activation)
-    except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        raise RuleFailed(f"cannot be evaluated: {error}") from error
-    if result.type() == cel.Type.ERROR:
-        raise RuleFailed(str(_plain(result)).partition(": ")[2])
-    return result
+def _is_optional(kind: cel.Type) -> bool:
+    return str(kind).startswith("optional_type")
 
 
 def _pick(inputs: Mapping[str, Any], path: list[str], kind: VarType) -> Any:
@@ -228,6 +249,8 @@ def _pick(inputs: Mapping[str, Any], path: list[str], kind: VarType) -> Any:
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
     if value is None:
+        if kind == "timestamp":
+            return None
         if kind not in _ABSENT:
             raise RuleFailed(f"`{'.'.join(path)}` is missing")
         return _ABSENT[kind]
@@ -276,33 +299,7 @@ def _check_size(text: str) -> None:
         raise InvalidRule(1, f"{size} bytes long, a rule has at most {MAX_RULE_BYTES}")
 
 
-def _check_shape(text: str, variables: Mapping[str, VarType]) -> None:
-    """Refuse loops inside loops, and `has()` on a variable, which the library misreads."""
-    tokens = [(m.group(), m.start() + 1) for m in _TOKENS.finditer(text) if not m.group("text")]
-    loops: list[bool] = []
-    for index, (token, column) in enumerate(tokens):
-        if token == "(":
-            loop = index > 1 and tokens[index - 1][0] in _LOOPS and tokens[index - 2][0] == "."
-            if loop and any(loops):
-                raise InvalidRule(column, "a loop inside a loop, which can grow without bound")
-            loops.append(loop)
-            _check_has(tokens, index, variables)
-        elif token == ")" and loops:
-            loops.pop()
-
-
-def _check_has(tokens: list[tuple[str, int]], index: int, variables: Mapping[str, VarType]) -> None:
-    if index == 0 or tokens[index - 1][0] != "has":
-        return
-    words = [token for token, _ in tokens[index + 1 :]]
-    name = "".join(words[: words.index(")")]) if ")" in words else ""
-    if name in variables:
-        raise InvalidRule(
-            tokens[index - 1][1], f'`{name}` is always there, compare it instead: {name} != ""'
-        )
-
-
-def _readable(error: str, variables: Mapping[str, VarType]) -> InvalidRule:
+def _readable(error: str, variables: Collection[str]) -> InvalidRule:
     found = _WRAPPED.search(error)
     if found is None:
         return InvalidRule(1, error.partition("\n")[0])
@@ -314,7 +311,7 @@ def _readable(error: str, variables: Mapping[str, VarType]) -> InvalidRule:
     return InvalidRule(int(found["column"]), message)
 
 
-def _unknown_name(name: str, variables: Mapping[str, VarType]) -> str:
+def _unknown_name(name: str, variables: Collection[str]) -> str:
     close = difflib.get_close_matches(name, variables, n=1)
     hint = f"did you mean `{close[0]}`" if close else f"known are {', '.join(variables)}"
     return f"`{name}` is not known here, {hint}"

@@ -1,0 +1,80 @@
+"""JSON that the rule engine can be trusted with; one line per fault, and nothing of the content."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from shared.errors import UnreadableMessage
+
+MAX_DEPTH = 64
+_SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class NotPlain(UnreadableMessage, ValueError):
+    """Not JSON, or JSON that would be cut short or choked on."""
+
+
+def read(value: bytes, what: str) -> Any:
+    """Return the data; raises NotPlain, which says what is wrong with `what`."""
+    try:
+        data = json.loads(value.decode("utf-8-sig"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise NotPlain(f"{what} is not text in UTF-8 (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        raise NotPlain(
+            f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from error
+    except NotPlain:
+        raise
+    except ValueError as error:
+        raise NotPlain(f"{what} holds a number that is too long") from error
+    except RecursionError as error:
+        raise NotPlain(f"{what} is nested deeper than {MAX_DEPTH} levels") from error
+    if value.count(b"{") + value.count(b"[") > MAX_DEPTH or _SUSPICIOUS.search(value):
+        _inspect(data, what)
+    return data
+
+
+def kind(value: Any) -> str:
+    """Name the kind of a value, with its article."""
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "null",
+    }
+    return names.get(type(value), "a number")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise NotPlain(f"the body holds {name}, which is not JSON")
+
+
+def _inspect(data: Any, what: str) -> None:
+    """Refuse what the rule engine would cut short or choke on."""
+    for value, depth in _walk(data):
+        if depth > MAX_DEPTH:
+            raise NotPlain(f"{what} is nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, str) and "\x00" in value:
+            raise NotPlain(f"{what} holds the character U+0000 inside a text")
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise NotPlain(f"{what} holds half a character (a lone surrogate)")
+
+
+def _walk(data: Any) -> Iterator[tuple[Any, int]]:
+    """Yield every value and key with its depth; without recursion, which deep input would end."""
+    waiting: list[tuple[Any, int]] = [(data, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        yield value, depth
+        if depth > MAX_DEPTH:
+            continue
+        if isinstance(value, dict):
+            waiting.extend((each, depth + 1) for pair in value.items() for each in pair)
+        elif isinstance(value, list):
+            waiting.extend((each, depth + 1) for each in value)

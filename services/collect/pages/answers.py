@@ -60,45 +60,31 @@ class AnswerPages:
 
     async def mine(self, request: Request) -> Response:
         """Show everything that was answered by this link."""
-        visit = await self._answered(request)
-        return self._mine(request, visit)
-
-    async def copy(self, request: Request) -> Response:
-        """Hand out the same as a file."""
-        visit = await self._answered(request)
-        headers = {**HEADERS, "Content-Disposition": 'attachment; filename="my-answer.json"'}
-        return JSONResponse(_file(visit.answer), headers=headers) if visit.answer else see("/")
-
-    async def withdraw(self, request: Request) -> Response:
-        """Delete the words; the score stays as a number."""
-        async with self._visits.database.transaction() as connection:
-            visit = await self._visits.visit(connection, request, lock=True)
-            if visit.answer is None:
-                raise Refused("nothing_here", preferred=visit.invitation.language)
-            change = decide.withdrawn(visit.answer, visit.now)
-            await store.change(connection, [change], visit.now)
-        return see(visit.link("/mine"))
-
-    async def _answered(self, request: Request) -> Visit:
-        visit = await self._visits.read(request)
-        if visit.answer is None:
-            raise Refused("nothing_here", preferred=visit.invitation.language)
-        return visit
-
-    def _mine(self, request: Request, visit: Visit) -> Response:
-        answer = visit.answer
-        known = {} if answer is None else getattr(visit.survey.reasons, answer.band)
-        chosen = [] if answer is None else answer.answers.get("reasons", [])
-        policy = self._visits.policy()
+        visit, answer = _answered(await self._visits.read(request))
+        offered = getattr(visit.survey.reasons, answer.band)
+        chosen = answer.answers.get("reasons", ())
         return self._visits.page(
             request,
             "mine.html",
             visit,
             question=visit.say(visit.survey.question),
-            reasons=[visit.say(each.label) for each in known if each.reason in chosen],
-            keep_until=answer.received_at + policy.keep_for if answer else None,
-            team=policy.owner(visit.invitation.touchpoint).name,
+            reasons=[visit.say(each.label) for each in offered if each.reason in chosen],
+            keep_until=answer.received_at + self._visits.policy().keep_for,
         )
+
+    async def copy(self, request: Request) -> Response:
+        """Hand out the same as a file."""
+        _, answer = _answered(await self._visits.read(request))
+        headers = {**HEADERS, "Content-Disposition": 'attachment; filename="my-answer.json"'}
+        return JSONResponse(_file(answer), headers=headers)
+
+    async def withdraw(self, request: Request) -> Response:
+        """Delete the words; the score stays as a number."""
+        async with self._visits.database.transaction() as connection:
+            found = await self._visits.visit(connection, request, lock=True)
+            visit, answer = _answered(found)
+            await store.change(connection, [decide.withdrawn(answer, visit.now)], visit.now)
+        return see(visit.link("/mine"))
 
     async def _promise(self, answer: Answer) -> Promise | None:
         for look in range(LOOKS):
@@ -109,6 +95,12 @@ class AnswerPages:
             if look < LOOKS - 1:
                 await asyncio.sleep(PAUSE)
         return None
+
+
+def _answered(visit: Visit) -> tuple[Visit, Answer]:
+    if visit.answer is None:
+        raise Refused("nothing_here", preferred=visit.invitation.language)
+    return visit, visit.answer
 
 
 def _file(answer: Answer) -> dict[str, object]:

@@ -15,10 +15,12 @@ DAY = timedelta(days=1)
 
 
 def zone(contact: Contact, signal: Signal, plan: Plan) -> ZoneInfo:
-    """Return the zone of the customer, else of the account that the event is about (its attribute
-    `time_zone`), else of the touchpoint, else of the policy, which is UTC unless told otherwise."""
+    """Return the zone of the customer, else of the account: the one that the event is about (its
+    attribute `time_zone`), or the one on the card; else of the touchpoint, else of the policy,
+    which is UTC unless told otherwise."""
     account = signal.attributes.get("time_zone")
-    names = (contact.time_zone, account, plan.time_zone, plan.last_time_zone)
+    cards = (contact.time_zone, account, contact.account_zone)
+    names = (*cards, plan.time_zone, plan.last_time_zone)
     found = (_known(name) for name in names if isinstance(name, str) and name)
     return next((each for each in found if each), ZoneInfo("UTC"))
 

@@ -28,14 +28,20 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     def current() -> policy.Policy:
         return policy.of(catalog.current)
 
+    auditor = sweep.Auditor(runtime.database, clock)
+
     async def gauges(connection: db.Connection, now: datetime) -> Sequence[Metric]:
-        found = metrics.gauges(await store.open_now(connection, now), current())
+        open_now = await store.open_now(connection, now, now + policy.SOON, metrics.AGES)
+        found = [*metrics.gauges(open_now, current()), *metrics.audited(auditor.clean_at)]
         return [*found, *metrics.histograms(await tallies.read(connection), current())]
 
     runtime.consume(
-        [topics.CASES, topics.ALERTS], parse=own_messages, handle=Handlers(current).handle
+        [topics.CASES, topics.ALERTS, topics.RESPONSES],
+        parse=own_messages,
+        handle=Handlers(current).handle,
     )
-    runtime.timers({record.DEADLINE: sweep.deadlines})
+    runtime.timers({record.CASE: sweep.Sweep(current).due})
+    runtime.worker("audit", auditor.run)
     runtime.routes(Api(runtime.database, clock, settings.api_tokens, current).routes())
     runtime.tallies(metrics.counters(current()))
     runtime.gauges(gauges)

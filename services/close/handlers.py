@@ -1,23 +1,53 @@
-"""What comes from the topics: cases that were opened, low scores that joined them, alerts."""
+"""What comes from the topics: cases that were opened, scores that joined them, alerts, answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.close import record, store
-from services.close.decide import transition
-from services.close.model import Attach, Case, Changed, replayed
+from services.close.decide import escalated, transition
+from services.close.model import Action, Answered, Attach, Case, Changed, Rescored, replayed
 from services.close.policy import Policy
 from shared import db
 from shared.consume import Item
-from shared.contracts.cases import Alert, CaseEvent
+from shared.contracts.cases import Alert, CaseEvent, CaseScore
 from shared.contracts.envelope import Event
+from shared.contracts.responses import Response
+from shared.tallies import Tally
 
 ROUTE = "touchback/route"
 OPENED = "touchback.case.opened.v1"
 ATTACHED = "touchback.case.attached.v1"
 DELIVERED = "touchback.alert.delivered.v1"
+COMPLETED = "touchback.response.completed.v1"
+AMENDED = "touchback.response.amended.v1"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one batch makes of cases; later records see what earlier ones did."""
+
+    cases: dict[str, Case]
+    scores: set[tuple[str, str]]
+    owners: dict[str, str]
+    new: dict[str, Case] = field(default_factory=dict)
+    joined: list[tuple[str, CaseScore]] = field(default_factory=list)
+    changes: list[Changed] = field(default_factory=list)
+    answers: list[store.RecoveryAnswer] = field(default_factory=list)
+
+    def act(self, case: Case, action: Action, now: datetime) -> Changed | None:
+        """Do it, when it is possible."""
+        change = transition(case, action, now)
+        if not isinstance(change, Changed):
+            return None
+        self.take(change)
+        return change
+
+    def take(self, change: Changed) -> None:
+        self.cases[change.case.id] = change.case
+        self.changes.append(change)
 
 
 class Handlers:
@@ -31,27 +61,80 @@ class Handlers:
     ) -> None:
         """Take everything of one batch, in the order of its records."""
         events = [item.value for item in items]
-        await store.alerts_delivered(connection, _deliveries(events))
-        told = [
-            (event.type, event.body)
-            for event in events
-            if event.source == ROUTE
-            and event.type in (OPENED, ATTACHED)
-            and isinstance(event.body, CaseEvent)
-        ]
-        if told:
-            await self._cases(connection, told, now)
+        delivered = _deliveries(events)
+        scored = [response for event in events if (response := _scored(event)) is not None]
+        opened = [body for event in events if (body := _opened(event)) is not None]
+        await store.alerts_delivered(connection, delivered)
+        await store.put_scores(connection, scored)
+        owners = await store.cases_of(connection, [each.response_id for each in scored])
+        ids = {
+            *(case_id for case_id, _ in delivered),
+            *(body.case_id for body in opened),
+            *owners.values(),
+            *(each.correlation for each in scored if each.correlation),
+        }
+        if not ids:
+            return
+        cases = await record.held(connection, ids)
+        if not cases and not opened:
+            return
+        batch = _Batch(cases, await store.known_scores(connection, cases), owners)
+        for event in events:
+            self._take(batch, event, now)
+        await self._write(connection, batch, now)
 
-    async def _cases(
-        self, connection: db.Connection, told: Sequence[tuple[str, CaseEvent]], now: datetime
-    ) -> None:
-        ids = {body.case_id for _, body in told}
-        cases = await store.lock(connection, ids)
-        scores = await store.known_scores(connection, ids)
-        new, changes = _follow(told, cases, scores, now)
-        await record.opened(connection, new)
-        await store.add_scores(connection, [(body.case_id, body.score) for _, body in told])
-        await record.changed(connection, changes, self._policy(), now)
+    def _take(self, batch: _Batch, event: Event, now: datetime) -> None:
+        body = _opened(event)
+        if body is not None:
+            _follow(batch, event.type, body, now)
+        response = _scored(event)
+        if response is not None:
+            self._answered(batch, response, now)
+            _rescored(batch, response, now)
+
+    def _answered(self, batch: _Batch, response: Response, now: datetime) -> None:
+        """Take an answer to whether a case was put right: it names the case as its correlation."""
+        case = batch.cases.get(response.correlation or "")
+        if case is None or case.event.customer_id != response.customer_id or not response.band:
+            return
+        batch.answers.append(_recovery(case, response))
+        answer = Answered(response.response_id, response.band, response.comment)
+        change = batch.act(case, answer, now)
+        if change is not None and change.escalate:
+            at_work = self._policy().at_work
+            batch.take(escalated(change.case, "customer_disagrees", now, at_work))
+
+    async def _write(self, connection: db.Connection, batch: _Batch, now: datetime) -> None:
+        await record.opened(connection, list(batch.new.values()), now)
+        await store.add_scores(connection, batch.joined)
+        tally = Tally()
+        for answer in batch.answers:
+            if await store.add_recovery(connection, answer):
+                tally.add("recovery_answers", answer.band)
+        await tally.write(connection)
+        await record.changed(connection, batch.changes, self._policy(), now)
+        await _routed(connection, batch, now)
+
+
+async def _routed(connection: db.Connection, batch: _Batch, now: datetime) -> None:
+    """Count the route clocks that are decided; a new case's alert may have come before it."""
+    if batch.new:
+        batch.cases.update(await store.lock(connection, batch.new))
+    before = {case.id for case in batch.cases.values() if case.route_decided}
+    decided = await record.routed(connection, batch.cases, now)
+    again = [case for case in decided.values() if case.route_decided and case.id not in before]
+    await record.wake(connection, again, now)
+
+
+def _opened(event: Event) -> CaseEvent | None:
+    ours = event.source == ROUTE and event.type in (OPENED, ATTACHED)
+    return event.body if ours and isinstance(event.body, CaseEvent) else None
+
+
+def _scored(event: Event) -> Response | None:
+    if event.type not in (COMPLETED, AMENDED) or not isinstance(event.body, Response):
+        return None
+    return event.body if event.body.band is not None else None
 
 
 def _deliveries(events: Sequence[Event]) -> list[tuple[str, datetime]]:
@@ -62,26 +145,40 @@ def _deliveries(events: Sequence[Event]) -> list[tuple[str, datetime]]:
     ]
 
 
-def _follow(
-    told: Sequence[tuple[str, CaseEvent]],
-    cases: dict[str, Case],
-    scores: set[tuple[str, str]],
-    now: datetime,
-) -> tuple[list[Case], list[Changed]]:
-    """Apply what the router told, one after the other; later records see what earlier ones did."""
-    new: list[Case] = []
-    changes: list[Changed] = []
-    for type, body in told:
-        known = cases.get(body.case_id)
-        score = (body.case_id, body.score.response_id)
-        if known is None:
-            # Every event carries the whole case: one we never heard of begins here.
-            cases[body.case_id] = replayed(None, "opened", body)
-            new.append(cases[body.case_id])
-        elif type == ATTACHED and score not in scores:
-            change = transition(known, Attach(body.score), now)
-            if isinstance(change, Changed):
-                cases[body.case_id] = change.case
-                changes.append(change)
-        scores.add(score)
-    return new, changes
+def _follow(batch: _Batch, type: str, body: CaseEvent, now: datetime) -> None:
+    """Apply what the router told."""
+    known = batch.cases.get(body.case_id)
+    score = (body.case_id, body.score.response_id)
+    if known is None:
+        # Every event carries the whole case: one we never heard of begins here.
+        batch.new[body.case_id] = batch.cases[body.case_id] = replayed(None, "opened", body)
+    elif type == ATTACHED and score not in batch.scores:
+        batch.act(known, Attach(body.score), now)
+    batch.scores.add(score)
+    batch.joined.append((body.case_id, body.score))
+
+
+def _rescored(batch: _Batch, response: Response, now: datetime) -> None:
+    """The customer changed a score that opened or joined a case: the case follows."""
+    case = batch.cases.get(batch.owners.get(response.response_id, ""))
+    if case is None or response.score is None or response.band is None:
+        return
+    seen = case.event.score
+    score = seen.model_copy(
+        update={"score": response.score, "band": response.band, "comment": response.comment}
+    )
+    others = sum(1 for case_id, _ in batch.scores if case_id == case.id) > 1
+    if seen.response_id == response.response_id:
+        batch.act(case, Rescored(score, others), now)
+
+
+def _recovery(case: Case, response: Response) -> store.RecoveryAnswer:
+    return store.RecoveryAnswer(
+        response.response_id,
+        case.id,
+        case.cycle,
+        case.event.team,
+        case.event.root_cause,
+        str(response.band),
+        response.received_at,
+    )

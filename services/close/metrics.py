@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Literal, TypeAlias, get_args
 
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    GaugeHistogramMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 
 from services.close.model import CLOCKS, Changed, OpenCount
 from services.close.policy import Policy
+from shared.contracts.base import Band
 from shared.contracts.cases import CaseEvent, Clock
 from shared.metrics import PREFIX, TallyMetric
 from shared.tallies import Labels, Tally
 
 LABELS = ("team", "priority")
+Timed: TypeAlias = Clock | Literal["close"]
+AGES = (3600.0, 14400.0, 86400.0, 172800.0, 432000.0, 604800.0, 1209600.0)
+"""Where the ages of open cases are cut: an hour to a fortnight."""
 _COUNTED = {
     "acknowledged": ("cases_acknowledged", "Cases that a person took."),
     "contacted": ("cases_contacted", "Contacts with customers about cases, each attempt counts."),
     "resolved": ("cases_resolved", "Cases that were put right; one reopened may count again."),
     "reopened": ("cases_reopened", "Cases opened again by a person or by a further low score."),
+    "escalated": ("cases_escalated", "Times that others were told because time had passed."),
+    "closed": ("cases_closed", "Cases that were closed because the customer agreed."),
+    "closed_unconfirmed": (
+        "cases_closed_unconfirmed",
+        "Cases that were closed because nobody said anything: not known to be put right.",
+    ),
 }
+_DECIDED: tuple[Clock, ...] = ("route", *CLOCKS)
+_TIMED: tuple[Timed, ...] = (*CLOCKS, "close")
 _INFINITE = "+Inf"
 
 
@@ -29,7 +47,16 @@ def counters(policy: Policy) -> list[TallyMetric]:
     """Return every counter, with a zero for each team and priority."""
     zeros = policy.labels
     found = [TallyMetric(name, help, LABELS, zeros) for name, help in _COUNTED.values()]
-    for clock in CLOCKS:
+    found.append(
+        TallyMetric(
+            "recovery_answers",
+            "What customers said of how their case was put right.",
+            ("band",),
+            tuple((band,) for band in get_args(Band)),
+        )
+    )
+    found.append(TallyMetric("cases_without_timer", "Cases that the auditor gave a timer back."))
+    for clock in _DECIDED:
         found.append(
             TallyMetric(
                 f"case_{clock}_deadlines",
@@ -51,7 +78,9 @@ def counters(policy: Policy) -> list[TallyMetric]:
 
 def count_change(tally: Tally, change: Changed) -> None:
     """Count what happened to a case, whatever became of its clocks."""
-    name = "reopened" if change.reopened else change.type
+    name: str = "reopened" if change.reopened else change.type
+    if change.type == "closed":
+        name = change.case.event.state
     if name in _COUNTED:
         tally.add(_COUNTED[name][0], *_labels(change.case.event))
 
@@ -64,7 +93,7 @@ def count_decided(tally: Tally, event: CaseEvent, clock: Clock, *, breached: boo
 
 
 def count_time(
-    tally: Tally, event: CaseEvent, clock: Clock, took: timedelta, boundaries: Sequence[int]
+    tally: Tally, event: CaseEvent, clock: Timed, took: timedelta, boundaries: Sequence[int]
 ) -> None:
     """Put a time into its histogram; whole seconds are enough for what people do."""
     seconds = max(0, round(took.total_seconds()))
@@ -78,15 +107,15 @@ def histograms(
     counts: Mapping[str, Mapping[Labels, float]], policy: Policy
 ) -> list[HistogramMetricFamily]:
     """Return the times from response to action, out of the tallies."""
-    return [_histogram(clock, counts, policy) for clock in CLOCKS]
+    return [_histogram(clock, counts, policy) for clock in _TIMED]
 
 
 def _histogram(
-    clock: Clock, counts: Mapping[str, Mapping[Labels, float]], policy: Policy
+    clock: Timed, counts: Mapping[str, Mapping[Labels, float]], policy: Policy
 ) -> HistogramMetricFamily:
     family = HistogramMetricFamily(
         f"{PREFIX}case_time_to_{clock}_seconds",
-        f"From the response to the end of the first {clock} clock; completed ones only.",
+        f"From the response to the first {clock}, of cases that came so far; completed only.",
         labels=LABELS,
     )
     found, sums = (
@@ -113,10 +142,11 @@ def _cumulative(
 
 def gauges(counts: Sequence[OpenCount], policy: Policy) -> list[Metric]:
     """Return what waits for somebody now; the oldest has no sample where nothing is open."""
-    open_, overdue, oldest = (
+    open_, soon, overdue, oldest = (
         GaugeMetricFamily(f"{PREFIX}{name}", help, labels=LABELS)
         for name, help in (
             ("cases_open", "Cases in which somebody still has to do something."),
+            ("cases_due_soon", "Open cases with a clock that runs out within the hour."),
             ("cases_overdue", "Open cases with a clock that has run out and was not stopped."),
             ("case_oldest_open_timestamp_seconds", "When the oldest open case was opened."),
         )
@@ -125,10 +155,34 @@ def gauges(counts: Sequence[OpenCount], policy: Policy) -> list[Metric]:
     for labels in sorted({*policy.labels, *known}):
         found = known.get(labels)
         open_.add_metric(labels, found.open if found else 0)
+        soon.add_metric(labels, found.due_soon if found else 0)
         overdue.add_metric(labels, found.overdue if found else 0)
         if found:
             oldest.add_metric(labels, found.oldest.timestamp())
-    return [open_, overdue, oldest]
+    return [open_, soon, overdue, oldest, _ages(counts)]
+
+
+def audited(clean_at: datetime | None) -> list[Metric]:
+    """Return the auditor's heartbeat; there is no sample before its first clean look."""
+    name = f"{PREFIX}cases_audited_timestamp_seconds"
+    help = "When every case that is not over was last seen to have a timer."
+    heartbeat = GaugeMetricFamily(name, help)
+    if clean_at is not None:
+        heartbeat.add_metric((), clean_at.timestamp())
+    return [heartbeat]
+
+
+def _ages(counts: Sequence[OpenCount]) -> Metric:
+    help = "How long open cases have been open."
+    family = GaugeHistogramMetricFamily(f"{PREFIX}cases_open_age_seconds", help, labels=LABELS)
+    for each in counts:
+        places = Counter(each.age_buckets)
+        buckets, total = [], 0
+        for place, edge in enumerate((*map(str, AGES), _INFINITE)):
+            total += places[place]
+            buckets.append((edge, float(total)))
+        family.add_metric((each.team, each.priority), buckets, each.age_sum)
+    return family
 
 
 def _labels(event: CaseEvent) -> tuple[str, str]:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from shared.contracts import api
+from shared.contracts.base import Band
 from shared.contracts.cases import CaseEvent, CaseScore, CaseState, Clock, Deadline
 
-ActionName = Literal["acknowledge", "contacted", "waiting", "resolve", "reopen", "reassign", "note"]
+ActionName = Literal[
+    "acknowledge",
+    "contacted",
+    "waiting",
+    "resolve",
+    "reopen",
+    "reassign",
+    "note",
+    "merge",
+    "correct",
+    "suppress",
+]
 EventType = Literal[
     "opened",
     "attached",
@@ -20,6 +33,15 @@ EventType = Literal[
     "reopened",
     "reassigned",
     "noted",
+    "resumed",
+    "warned",
+    "breached",
+    "escalated",
+    "closed",
+    "merged",
+    "suppressed",
+    "corrected",
+    "rescored",
 ]
 RefusalReason = Literal["outdated_version", "not_possible"]
 
@@ -44,9 +66,27 @@ CLOCKS: tuple[Clock, ...] = ("acknowledge", "contact", "resolve")
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """A further low score of the same customer at the same touchpoint."""
+    """A further low score of the same customer at the same touchpoint, or of a merged case."""
 
     score: CaseScore
+    reason: Literal["low_score_joined", "merged_from"] = "low_score_joined"
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """The customer corrected a score; `others` says whether the case has further ones."""
+
+    score: CaseScore
+    others: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The customer's answer to whether it was put right."""
+
+    response_id: str
+    band: Band
+    comment: str | None = None
 
 
 PersonAction: TypeAlias = (
@@ -57,8 +97,25 @@ PersonAction: TypeAlias = (
     | api.Reopen
     | api.Reassign
     | api.Note
+    | api.Merge
+    | api.Correct
+    | api.Suppress
 )
-Action: TypeAlias = PersonAction | Attach
+Action: TypeAlias = PersonAction | Attach | Rescored | Answered
+
+BODIES: Mapping[ActionName, type[PersonAction]] = {
+    "acknowledge": api.Acknowledge,
+    "contacted": api.Contacted,
+    "waiting": api.Waiting,
+    "resolve": api.Resolve,
+    "reopen": api.Reopen,
+    "reassign": api.Reassign,
+    "note": api.Note,
+    "merge": api.Merge,
+    "correct": api.Correct,
+    "suppress": api.Suppress,
+}
+NAMES: Mapping[type[PersonAction], ActionName] = {body: name for name, body in BODIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +123,15 @@ class Case:
     """A case as it is: its newest event says everything but how often it was reopened.
 
     `started_at` is when the response that opened it was received: its clocks started there.
-    `cycle` counts from 1; each reopening starts the clocks afresh in the next one.
+    `cycle` counts from 1; each reopening starts the clocks afresh in the next one. `delivered_at`
+    is when the first alert reached the team, `route_decided` whether that clock was counted.
     """
 
     event: CaseEvent
     started_at: datetime
     cycle: int = 1
+    delivered_at: datetime | None = field(default=None, compare=False)
+    route_decided: bool = field(default=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -88,24 +148,37 @@ class Case:
     @property
     def next_due_at(self) -> datetime | None:
         """The earliest deadline that still waits for a person; None once nothing does."""
-        if not self.is_open:
-            return None
         return min((each.due_at for each in self.running), default=None)
 
     @property
     def running(self) -> tuple[Deadline, ...]:
-        """Deadlines nobody has met yet, of the clocks that a person stops."""
-        return tuple(d for d in self.event.deadlines if d.clock in CLOCKS and d.met_at is None)
+        """The clocks that a person has yet to stop; one that stands is not among them."""
+        if not self.is_open:
+            return ()
+        return tuple(
+            each
+            for each in self.event.deadlines
+            if each.clock in CLOCKS and each.met_at is None and each.paused_at is None
+        )
+
+    def with_deadlines(self, deadlines: tuple[Deadline, ...]) -> Case:
+        """Return the same case with other clocks."""
+        return replace(self, event=self.event.model_copy(update={"deadlines": deadlines}))
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The case after the action, which clocks that stopped, and whether it starts them afresh."""
+    """The case after the action, which clocks that stopped, and whether it starts them afresh.
+
+    `ran_out` is the clock whose deadline has passed; `escalate` asks for others to be told at once.
+    """
 
     case: Case
     type: EventType
     met: tuple[Deadline, ...] = ()
     reopened: bool = False
+    ran_out: Deadline | None = None
+    escalate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +191,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:
-    """How much waits for one team at one priority."""
+    """How much waits for one team at one priority; `age_buckets` has each case's place by age."""
 
     team: str
     priority: str
     open: int
     overdue: int
+    due_soon: int
     oldest: datetime
+    age_sum: float
+    age_buckets: tuple[int, ...]
 
 
 def replayed(case: Case | None, type: EventType, event: CaseEvent) -> Case:

@@ -1,12 +1,15 @@
-"""What an operator may tune, as far as it concerns this service: teams and their targets."""
+"""What an operator may tune, as far as it concerns this service: teams, targets, root causes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import get_args
 
-from shared.catalog import Catalog, Targets
+from shared import business_time
+from shared.business_time import Calendar
+from shared.catalog import Catalog, Member, RootCause, Targets, Team
 from shared.catalog.fields import Priority
 
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
@@ -17,6 +20,9 @@ BOUNDARIES = tuple(
 ) + tuple(timedelta(days=days) for days in (1, 2, 3, 5, 7, 10, 14))
 """Where the histograms of times are cut, besides at the configured targets."""
 
+SOON = timedelta(hours=1)
+"""A clock that runs out within this time makes its case one that is due soon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -24,11 +30,25 @@ class Policy:
 
     teams: frozenset[str]
     boundaries: tuple[int, ...]
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    root_causes: Mapping[str, tuple[RootCause, ...]] = field(default_factory=dict)
+    members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
+    fallback: str = ""
 
     @property
     def labels(self) -> tuple[tuple[str, str], ...]:
         """Every team and priority: they show as 0 before their first case."""
         return tuple((team, priority) for team in sorted(self.teams) for priority in PRIORITIES)
+
+    def at_work(self, team: str, now: datetime) -> bool:
+        """Say whether somebody of the team is at work; a team that is gone has nobody."""
+        if team not in self.teams:
+            return False
+        return business_time.is_open(now, self.calendars.get(team, business_time.ALWAYS))
+
+    def causes_of(self, team: str) -> tuple[str, ...]:
+        """Return the root causes a team has named; with none of its own it may give any."""
+        return tuple(each.cause for each in self.root_causes.get(team, ()))
 
 
 def of(catalog: Catalog) -> Policy:
@@ -36,8 +56,25 @@ def of(catalog: Catalog) -> Policy:
     targets = [team.target(priority) for team in catalog.teams for priority in PRIORITIES]
     spans = {span for target in targets for span in _spans(target)}
     seconds = sorted({round(span.total_seconds()) for span in spans.union(BOUNDARIES)})
-    return Policy(frozenset(team.team for team in catalog.teams), tuple(seconds))
+    return Policy(
+        frozenset(team.team for team in catalog.teams),
+        tuple(seconds),
+        {team.team: _calendar(team) for team in catalog.teams},
+        {team.team: team.root_causes for team in catalog.teams},
+        {team.team: team.members for team in catalog.teams},
+        catalog.routing.team or "",
+    )
+
+
+def _calendar(team: Team) -> Calendar:
+    hours = team.calendar.hours if team.calendar else {}
+    spans: dict[str, list[tuple[str, str]]] = {
+        day: [(f"{span.start:%H:%M}", f"{span.end:%H:%M}") for span in each]
+        for day, each in hours.items()
+    }
+    holidays = team.calendar.holidays if team.calendar else None
+    return business_time.calendar(team.time_zone, spans, holidays)
 
 
 def _spans(targets: Targets) -> tuple[timedelta, ...]:
-    return (targets.acknowledge, targets.contact, targets.resolve)
+    return (targets.route, targets.acknowledge, targets.contact, targets.resolve)

@@ -1,6 +1,73 @@
 -- name: cases_lock
 -- Locked in one order, so that batches and actions never wait for each other in a circle.
-select case_id, cycle, started_at, snapshot from cases where case_id = any($1::text[]) order by case_id for update
+select case_id, cycle, started_at, route_decided, snapshot, first_alert_delivered_at as delivered_at
+from cases left join case_alerts using (case_id)
+where case_id = any($1::text[]) order by case_id for update of cases
+
+-- name: route_decide
+-- Returns those whose route clock was not counted before.
+update cases set route_decided = true
+where case_id = any($1::text[]) and not route_decided
+returning case_id
+
+-- name: cases_of_scores
+select case_id, response_id from case_scores where response_id = any($1::text[])
+
+-- name: score_owner
+select response_id from case_scores where case_id = any($1::text[])
+
+-- name: recovery_add
+-- Returns those that were not known.
+insert into recovery_answers (response_id, case_id, cycle, team, root_cause, band, at)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (response_id) do nothing
+returning response_id
+
+-- name: recovery_rates
+select team, root_cause, count(*) as answered,
+       count(*) filter (where band <> 'low') as agreed
+from recovery_answers where at >= $1 and at < $2
+group by team, root_cause order by team, root_cause
+
+-- name: scores_put
+-- A later word of the same customer replaces the earlier one.
+insert into scores (response_id, touchpoint, band, received_at, at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+on conflict (response_id) do update set band = excluded.band, at = excluded.at
+where scores.at < excluded.at
+
+-- name: scores_between
+select count(*) as answered, count(*) filter (where band = 'low') as low
+from scores where touchpoint = $1 and received_at >= $2 and received_at < $3
+
+-- name: causes_put
+insert into case_causes (case_id, team, touchpoint, root_cause, resolved_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+on conflict (case_id) do update
+set team = excluded.team, root_cause = excluded.root_cause, resolved_at = excluded.resolved_at
+
+-- name: causes_counted
+-- How often each cause was given lately, and in the time before that.
+select team, root_cause, count(*) filter (where resolved_at >= $2) as lately,
+       count(*) filter (where resolved_at < $2) as before
+from case_causes where resolved_at >= $1 and resolved_at < $3 and ($4::text is null or team = $4)
+group by team, root_cause order by team, root_cause
+
+-- name: fix_put
+insert into fixes (root_cause, touchpoint, fixed_on, team, actor, note, at)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (root_cause, touchpoint, fixed_on) do nothing
+
+-- name: fixes_list
+select root_cause, touchpoint, fixed_on, team, actor, note from fixes
+where $1::text is null or root_cause = $1 order by fixed_on desc, root_cause, touchpoint
+
+-- name: cases_unwatched
+-- Cases that time should still do something to, and that no timer waits for.
+select case_id from cases
+where state in ('new', 'assigned', 'acknowledged', 'contacted', 'waiting_customer', 'resolved')
+  and not exists (select from timers where timers.kind = 'case' and timers.ref = cases.case_id)
+limit $1
 
 -- name: cases_write
 -- Versions only rise: whatever arrives late changes nothing.
@@ -67,7 +134,10 @@ select type, body from case_events where case_id = $1 order by version
 -- name: cases_now
 -- What waits for somebody, by team and priority.
 select team, priority, count(*) as open, count(*) filter (where next_due_at < $1) as overdue,
-       min(opened_at) as oldest
+       count(*) filter (where next_due_at >= $1 and next_due_at < $2) as due_soon,
+       min(opened_at) as oldest, sum(extract(epoch from $1 - opened_at))::double precision as age_sum,
+       array_agg(width_bucket(extract(epoch from $1 - opened_at)::double precision,
+                              $3::double precision[])) as age_buckets
 from cases
 where state in ('new', 'assigned', 'acknowledged', 'contacted', 'waiting_customer')
 group by team, priority

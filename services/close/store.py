@@ -10,8 +10,10 @@ from typing import Any
 
 from services.close.model import Case, EventType, OpenCount
 from shared import db, sql
+from shared.contracts.api import Fixed
 from shared.contracts.base import Message
 from shared.contracts.cases import CaseEvent, CaseScore, CaseState, Clock
+from shared.contracts.responses import Response
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 
@@ -59,7 +61,13 @@ async def lock(connection: db.Connection, case_ids: Iterable[str]) -> dict[str, 
     """Take these cases for the rest of the transaction; those we do not know are left out."""
     rows = await connection.fetch(QUERIES["cases_lock"], sorted(set(case_ids)))
     cases = (
-        Case(CaseEvent.model_validate(row["snapshot"]), row["started_at"], row["cycle"])
+        Case(
+            CaseEvent.model_validate(row["snapshot"]),
+            row["started_at"],
+            row["cycle"],
+            row["delivered_at"],
+            row["route_decided"],
+        )
         for row in rows
     )
     return {case.id: case for case in cases}
@@ -199,6 +207,129 @@ async def history(connection: db.Connection, case_id: str) -> list[Entry]:
     return [Entry(row["type"], CaseEvent.model_validate(row["body"])) for row in rows]
 
 
-async def open_now(connection: db.Connection, now: datetime) -> list[OpenCount]:
-    """Count the open cases of each team and priority."""
-    return [OpenCount(**dict(row)) for row in await connection.fetch(QUERIES["cases_now"], now)]
+async def open_now(
+    connection: db.Connection, now: datetime, soon: datetime, ages: Sequence[float]
+) -> list[OpenCount]:
+    """Count the open cases of each team and priority; `ages` are where their ages are cut."""
+    rows = await connection.fetch(QUERIES["cases_now"], now, soon, list(ages))
+    return [OpenCount(**{**dict(row), "age_buckets": tuple(row["age_buckets"])}) for row in rows]
+
+
+async def decide_route(connection: db.Connection, case_ids: Iterable[str]) -> set[str]:
+    """Mark the route clock of these locked cases as counted; returns those that were not yet."""
+    rows = await connection.fetch(QUERIES["route_decide"], list(case_ids))
+    return {row["case_id"] for row in rows}
+
+
+async def unwatched(connection: db.Connection, most: int) -> list[str]:
+    """Return cases in which time has no timer though it should do something."""
+    return [row["case_id"] for row in await connection.fetch(QUERIES["cases_unwatched"], most)]
+
+
+async def cases_of(connection: db.Connection, response_ids: Sequence[str]) -> dict[str, str]:
+    """Return the case that each of these scores opened or joined."""
+    rows = await connection.fetch(QUERIES["cases_of_scores"], list(response_ids))
+    return {row["response_id"]: row["case_id"] for row in rows}
+
+
+# --- what was said of resolutions, and why things went wrong --------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryAnswer:
+    """What a customer said of how their case was put right."""
+
+    response_id: str
+    case_id: str
+    cycle: int
+    team: str
+    root_cause: str | None
+    band: str
+    at: datetime
+
+
+async def add_recovery(connection: db.Connection, answer: RecoveryAnswer) -> bool:
+    """Keep the first answer of a response; False when it is known."""
+    values = (
+        answer.response_id,
+        answer.case_id,
+        answer.cycle,
+        answer.team,
+        answer.root_cause,
+        answer.band,
+        answer.at,
+    )
+    return await connection.fetchval(QUERIES["recovery_add"], *values) is not None
+
+
+async def put_scores(connection: db.Connection, responses: Iterable[Response]) -> None:
+    """Keep the newest score of each response, without words and without the customer."""
+    newest = {each.response_id: each for each in sorted(responses, key=lambda each: each.at)}
+    rows = [newest[response_id] for response_id in sorted(newest)]
+    if not rows:
+        return
+    await connection.execute(
+        QUERIES["scores_put"],
+        [each.response_id for each in rows],
+        [each.touchpoint for each in rows],
+        [each.band for each in rows],
+        [each.received_at for each in rows],
+        [each.at for each in rows],
+    )
+
+
+async def put_causes(connection: db.Connection, events: Iterable[CaseEvent]) -> None:
+    """Keep why each of these cases was opened, as it was said when it was resolved."""
+    newest = {each.case_id: each for each in events}
+    rows = [newest[case_id] for case_id in sorted(newest)]
+    if not rows:
+        return
+    await connection.execute(
+        QUERIES["causes_put"],
+        [each.case_id for each in rows],
+        [each.team for each in rows],
+        [each.touchpoint for each in rows],
+        [each.root_cause for each in rows],
+        [each.at for each in rows],
+    )
+
+
+async def recovery_rates(
+    connection: db.Connection, since: datetime, until: datetime
+) -> list[db.Row]:
+    """Return answers and agreements by team and root cause."""
+    return list(await connection.fetch(QUERIES["recovery_rates"], since, until))
+
+
+async def causes_counted(
+    connection: db.Connection, start: datetime, since: datetime, until: datetime, team: str | None
+) -> list[db.Row]:
+    """Return how often each cause was given `since` then, and before that from `start` on."""
+    return list(await connection.fetch(QUERIES["causes_counted"], start, since, until, team))
+
+
+async def low_scores(
+    connection: db.Connection, touchpoint: str, since: datetime, until: datetime
+) -> tuple[int, int]:
+    """Return how many scores a touchpoint got, and how many of them were low."""
+    row = await connection.fetchrow(QUERIES["scores_between"], touchpoint, since, until)
+    return (0, 0) if row is None else (row["answered"], row["low"])
+
+
+async def put_fix(connection: db.Connection, root_cause: str, fix: Fixed, now: datetime) -> None:
+    """Keep that a cause was put right on a day; said twice it is the same."""
+    await connection.execute(
+        QUERIES["fix_put"],
+        root_cause,
+        fix.touchpoint,
+        fix.on,
+        fix.team,
+        fix.actor,
+        fix.note,
+        now,
+    )
+
+
+async def fixes(connection: db.Connection, root_cause: str | None) -> list[db.Row]:
+    """Return what was put right, the latest first."""
+    return list(await connection.fetch(QUERIES["fixes_list"], root_cause))

@@ -19,6 +19,7 @@ from shared.catalog.fields import (
     ResponseCondition,
     Span,
     Text,
+    Texts,
     TimeOfDay,
     TimeZone,
     Url,
@@ -111,11 +112,19 @@ Holidays = Annotated[
 
 
 class Member(Entry):
-    """A person of a team, as cases name them."""
+    """A person of a team, as cases name them; `slack` is their member id there."""
 
     member: Name
     name: Text
     email: Email | None = None
+    slack: Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,}$")] | None = None
+
+
+class RootCause(Entry):
+    """Why things go wrong, as a team names it; a case is resolved with one of these."""
+
+    cause: Name
+    name: Texts
 
 
 class OpenHours(Entry):
@@ -150,11 +159,20 @@ class Calendar(Entry):
 
 
 class Targets(Entry):
-    """How soon a case must be acknowledged, its customer contacted, and the matter resolved."""
+    """How soon a team must be told of a case, take it, contact the customer, and resolve it.
 
+    By the team's calendar, where it has one, unless `around_the_clock`; `route` is always all time.
+    A customer who has to come back is waited for during `waiting`; `quiet` after the resolution
+    without a word the case is closed.
+    """
+
+    route: Span = timedelta(minutes=5)
     acknowledge: Span = timedelta(hours=1)
     contact: Span = timedelta(hours=24)
     resolve: Span = timedelta(days=5)
+    waiting: Span = timedelta(days=3)
+    quiet: Span = timedelta(days=7)
+    around_the_clock: bool = False
 
     @model_validator(mode="after")
     def _grow(self) -> Self:
@@ -164,10 +182,17 @@ class Targets(Entry):
 
 
 class EscalationStep(Entry):
-    """At a multiple of a target (1.0 is the target itself) another team is told."""
+    """At a multiple of a target (1.0 is the target itself) another team is told.
+
+    `repeat` tells it so many times more, each a target's length later. While nobody of it is at
+    work the next step's team is told instead, unless `skip_if_empty` is false. The root of the
+    routing tree is told at the end in any case.
+    """
 
     at: Annotated[float, Field(ge=0.5, le=10)]
     team: Name
+    repeat: Annotated[int, Field(ge=0, le=5)] = 0
+    skip_if_empty: bool = True
 
 
 class Team(Entry):
@@ -182,6 +207,7 @@ class Team(Entry):
     channels: Annotated[tuple[Channel, ...], FromYaml, Field(min_length=1)]
     targets: dict[Priority, Targets] = Field(default_factory=dict)
     escalation: Annotated[tuple[EscalationStep, ...], FromYaml] = ()
+    root_causes: Annotated[tuple[RootCause, ...], FromYaml] = ()
 
     @model_validator(mode="after")
     def _hears_of_low_scores(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -49,14 +50,51 @@ class Reopen(CaseAction):
 
 
 class Waiting(CaseAction):
-    """The customer was contacted and has to come back to us."""
+    """The customer was contacted and has to come back to us, at the latest `until` then."""
+
+    until: Moment | None = None
 
 
 class Reassign(CaseAction):
-    """Another team or person gets the case; with neither it is handed back to its team."""
+    """Another team or person gets the case, for a reason; with neither it is handed back."""
 
     team: Name | None = None
     assignee: Name | None = None
+    reason: str | None = Field(default=None, min_length=1, max_length=2000)
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if (self.team or self.assignee) and not self.reason:
+            raise ValueError("say in `reason` why another team or person gets the case")
+        return self
+
+
+class Merge(CaseAction):
+    """Another case of the same customer is about the same: work goes on there."""
+
+    into: str = Field(min_length=1, max_length=128)
+
+
+class Correct(CaseAction):
+    """The score was a mistake: there is nothing to put right."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class Suppress(CaseAction):
+    """The case is not worked on, such as one of a known outage that everybody knows of."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class Fixed(Body):
+    """A root cause was put right for good on a day; `touchpoint` says where it shows."""
+
+    actor: Name
+    on: date
+    touchpoint: Name
+    team: Name | None = None
+    note: str | None = Field(default=None, max_length=2000)
 
 
 class Note(CaseAction):

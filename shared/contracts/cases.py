@@ -56,20 +56,41 @@ class CaseScore(Message):
 
 
 class Deadline(Message):
-    """When a clock of a case runs out; `met_at` is set once it was stopped in time or late."""
+    """When a clock of a case runs out; `met_at` is set once it was stopped in time or late.
+
+    `measure` says which time the target counts in: by the team's calendar, or all of it. While
+    `paused_at` is set the clock stands; `used_seconds` had been counted by the time it last went on
+    (`resumed_at`, or `started_at` before any pause). `told` counts the warnings and escalations
+    that are behind it. What it took, in both measures, is known once it was met.
+    """
 
     clock: Clock
     due_at: Moment
     target_seconds: int = Field(gt=0)
     met_at: Moment | None = None
     breached: bool = False
+    measure: Literal["wall", "business"] = "wall"
+    cycle: int = Field(default=1, ge=1)
+    started_at: Moment | None = None
+    paused_at: Moment | None = None
+    resumed_at: Moment | None = None
+    used_seconds: float = Field(default=0, ge=0)
+    told: int = Field(default=0, ge=0)
+    wall_seconds: float | None = None
+    business_seconds: float | None = None
 
 
 class EscalationAt(Message):
-    """Another team is told when this share of a clock's target has passed: 1.0 is the target."""
+    """Another team is told when this share of a clock's target has passed: 1.0 is the target.
+
+    It is told `repeat` times more, each a target's length later. With `skip_if_empty` the next one
+    is told instead while nobody of the team is at work.
+    """
 
     at: float
     team: Name
+    repeat: int = Field(default=0, ge=0, le=5)
+    skip_if_empty: bool = True
 
 
 class CasePolicy(Message):
@@ -77,6 +98,8 @@ class CasePolicy(Message):
 
     `hours` are the open spans of each weekday (`mon` to `sun`) as pairs of `HH:MM`; without any
     the team works around the clock. `holidays` is a country code. `fallback` is told at last.
+    A customer is waited for no longer than `waiting_seconds`; `quiet_seconds` after the resolution
+    without a word the case is closed unconfirmed.
     """
 
     time_zone: str = "UTC"
@@ -84,6 +107,8 @@ class CasePolicy(Message):
     holidays: str | None = None
     escalation: tuple[EscalationAt, ...] = ()
     fallback: Name
+    waiting_seconds: int = Field(default=3 * 86400, gt=0)
+    quiet_seconds: int = Field(default=7 * 86400, gt=0)
 
 
 class CaseEvent(Message):
@@ -91,7 +116,9 @@ class CaseEvent(Message):
 
     `version` rises by one with each event of a case. `actor` is `route`, `close`, or the person.
     `state` is the state after the event; `previous` the one before it, None for a new case.
-    `escalated_to` is the team that an `escalated` event tells besides the owner.
+    `acted_version` is the newest version that changed state, team or assignee: whoever saw that
+    one or a later one may act. `escalated_to` is the team that an `escalated` event tells besides
+    the owner. `waiting_until` is when a case that waits for its customer comes back by itself.
     `routing_path` are the positions of the matched routes in the tree at the time, as a snapshot.
     """
 
@@ -109,7 +136,10 @@ class CaseEvent(Message):
     opened_at: Moment
     score: CaseScore
     assignee: str | None = None
+    acted_version: int = Field(default=1, ge=1)
     escalated_to: Name | None = None
+    waiting_until: Moment | None = None
+    merged_into: str | None = None
     stage: Stage | None = None
     correlation: str | None = None
     attribution: Attribution = Attribution()

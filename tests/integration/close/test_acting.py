@@ -105,7 +105,7 @@ async def test_of_many_takers_at_once_exactly_one_gets_it(
 async def test_a_step_that_is_not_possible_says_which_are(http: httpx.AsyncClient) -> None:
     refused = await act(http, "resolve", 1, **FIX)
     assert refused.status_code == 409
-    assert refused.json()["possible"] == ["acknowledge", "reassign", "note"]
+    assert refused.json()["possible"][:3] == ["acknowledge", "reassign", "note"]
 
 
 async def test_the_same_key_gives_the_first_result_again(
@@ -150,7 +150,10 @@ async def test_who_may_not_act_changes_nothing(
     ("path", "body", "status"),
     [
         pytest.param("c1/resolve", FIX | {"outcome": ""}, 422, id="resolving needs an outcome"),
-        pytest.param("c1/reassign", {"team": "nobody"}, 422, id="a team nobody knows"),
+        pytest.param(
+            "c1/reassign", {"team": "nobody", "reason": "r"}, 422, id="a team nobody knows"
+        ),
+        pytest.param("c1/reassign", {"team": "customer-care"}, 422, id="a reason is missing"),
         pytest.param("c1/acknowledge", {"extra": 1}, 422, id="an unknown field"),
         pytest.param("c1/close", {}, 404, id="an unknown action"),
         pytest.param("c9/acknowledge", {}, 404, id="an unknown case"),
@@ -190,7 +193,7 @@ async def test_cases_are_listed_by_team_and_state(http: httpx.AsyncClient) -> No
 async def test_a_clock_is_decided_once_however_action_and_sweep_race(
     http: httpx.AsyncClient, close: db.Database, clock: ManualClock
 ) -> None:
-    handlers = {record.DEADLINE: sweep.deadlines}
+    handlers = {record.CASE: sweep.Sweep(lambda: POLICY).due}
     swept = timers.Sweep(close, clock, Wake(close), handlers, Pulse("timers", lambda: 0.0))
     clock.advance(timedelta(minutes=16))
     await act(http, "acknowledge", 1)  # late, and before the sweep noticed

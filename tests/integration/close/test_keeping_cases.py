@@ -91,7 +91,7 @@ def a_sweep(close: db.Database, clock: ManualClock) -> timers.Sweep:
         close,
         clock,
         Wake(close),
-        {record.DEADLINE: sweep.deadlines},
+        {record.CASE: sweep.Sweep(lambda: POLICY).due},
         Pulse("timers", lambda: 0.0),
     )
 
@@ -114,7 +114,12 @@ async def test_a_case_that_nobody_takes_breaches_each_clock_once(
 async def test_the_open_counts_name_what_is_overdue(close: db.Database) -> None:
     await take(close, told(an_event()), told(an_event("c2", "u2", priority="low")))
     async with close.connection() as connection:
-        counts = await store.open_now(connection, START + timedelta(minutes=20))
+        counts = await store.open_now(
+            connection,
+            START + timedelta(minutes=20),
+            START + timedelta(hours=1),
+            metrics.AGES,
+        )
     families = {family.name: family for family in metrics.gauges(counts, POLICY)}
     samples = {
         (sample.labels["team"], sample.labels["priority"]): sample.value
@@ -122,4 +127,6 @@ async def test_the_open_counts_name_what_is_overdue(close: db.Database) -> None:
     }
     assert samples[HIGH] == 1
     assert samples["customer-care", "normal"] == 0
+    ages = families["touchback_cases_open_age_seconds"].samples
+    assert [each.value for each in ages if each.labels.get("le") == "3600.0"] == [1, 1]
     assert len(families["touchback_case_oldest_open_timestamp_seconds"].samples) == 2

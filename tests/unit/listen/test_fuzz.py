@@ -18,6 +18,7 @@ from shared.errors import UnreadableMessage
 from shared.pii import Pii
 from shared.records import Record
 from tests.support.mapping import sources
+from tests.unit.listen.test_other_systems import CASES
 
 CATALOGS = ("stripe", "shopify", "killbill", "zendesk", "zammad", "debezium", "helpdesk", "others")
 MESSAGES = 100_000 if os.environ.get("CI") == "true" else 4_000
@@ -77,11 +78,20 @@ def value(chance: random.Random, depth: int = 0) -> Any:
     return {chance.choice(NAMES): value(chance, depth + 1) for _ in range(chance.randrange(7))}
 
 
+def bent(chance: random.Random, body: Any) -> Any:
+    """Return a true body, or one in which something is odd."""
+    if not isinstance(body, dict) or not body:
+        return body if chance.random() < 0.5 else value(chance)
+    name = chance.choice(list(body))
+    return {**body, name: bent(chance, body[name])}
+
+
 def raw(chance: random.Random) -> bytes | None:
     kind = chance.random()
     if kind < 0.02:
         return None
-    text = json.dumps(value(chance)).encode()
+    body = bent(chance, chance.choice(CASES)[2]) if kind > 0.5 else value(chance)
+    text = json.dumps(body).encode()
     if kind < 0.1:
         return chance.randbytes(chance.randrange(60))
     if kind < 0.2:
@@ -131,3 +141,4 @@ def test_each_message_ends_as_exactly_one_thing(name: str) -> None:
     print(f"{name}, FUZZ_SEED={seed}: {dict(fates)}")
     assert sum(fates.values()) == share
     assert fates["dead letter"]
+    assert fates["Signal"] + fates["Answer"] or name != "others"

@@ -13,7 +13,8 @@ from tests.browser.collect.conftest import Collect
 from tests.browser.looking import faults, tab, violations
 from tests.support.clock import START
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+# Axe looks at every page in one test, on machines that are busy with other tests too.
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 LANGUAGES = ("en", "zh")
 SMALL = """least => [...document.querySelectorAll('a, button, .scale label, .choice, textarea')]
     .filter(e => { const r = e.getBoundingClientRect(); return r.height < 44 || r.width < least })

@@ -7,7 +7,8 @@ from playwright.async_api import Browser
 
 from tests.browser.looking import faults, tab
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+# Axe looks at every page in one test, on machines that are busy with other tests too.
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 PAGES = {
     "inbox": "/?state=all",
     "nothing": "/?search=nobody",

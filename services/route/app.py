@@ -18,6 +18,7 @@ from services.route.handlers import Handlers
 from services.route.http import SILENCE_OVER, Api
 from services.route.outbound import Outbound
 from services.route.settings import Settings
+from services.route.summaries import Summaries
 from services.route.sweep import Deliveries, silence_over
 from shared import topics
 from shared.catalog import Catalog
@@ -57,6 +58,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         handle=handlers.handle,
     )
     runtime.worker("deliveries", deliveries.run)
+    summaries = Summaries(runtime.database, clock, catalog, settings.console_url)
+    runtime.worker("summaries", summaries.run)
     runtime.timers({SILENCE_OVER: silence_over})
     api = Api(
         runtime.database,

@@ -76,7 +76,9 @@ URGENCY: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 GATHERED: frozenset[str] = frozenset(
     {"case.opened", "case.reopened", "score.high", "signal.noticed", "feedback.received"}
 )
-NEVER_SILENT: frozenset[str] = frozenset({"channel.failing", "channel.test", "case.changed"})
+NEVER_SILENT: frozenset[str] = frozenset(
+    {"channel.failing", "channel.test", "case.changed", "team.summary"}
+)
 
 KEPT_CURRENT: frozenset[Kind] = frozenset({"slack", "pagerduty", "alertmanager"})
 """Kinds whose messages are changed when the case goes on."""

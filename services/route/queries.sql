@@ -32,6 +32,10 @@ where open
 select customer_id, count(*)::integer as cases from cases
 where customer_id = any($1::text[]) and opened_at >= $2 group by customer_id
 
+-- name: cases_of_team
+-- What is open, and what was opened since.
+select state, open, opened_at, snapshot from cases where team = $1 and (open or opened_at >= $2)
+
 -- name: cases_add
 insert into cases (case_id, customer_id, touchpoint, state, open, version, team, priority, opened_at,
                    snapshot)

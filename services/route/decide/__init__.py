@@ -16,6 +16,7 @@ from services.route.decide.cases import deadlines, decide, effort, known_case, u
 from services.route.decide.delivery import after_failure, judge_smtp, judge_status
 from services.route.decide.plan import digest, plan
 from services.route.decide.routing import Coverage, assign, coverage
+from services.route.decide.summary import SPANS, Kept, slot, summary, summary_id
 from services.route.decide.tidings import (
     channel_of,
     failing,
@@ -27,7 +28,9 @@ from services.route.decide.tidings import (
 )
 
 __all__ = [
+    "SPANS",
     "Coverage",
+    "Kept",
     "after_failure",
     "alerts",
     "alerts_again",
@@ -50,6 +53,9 @@ __all__ = [
     "praise",
     "shortened",
     "signalled",
+    "slot",
+    "summary",
+    "summary_id",
     "target",
     "told",
     "trial",

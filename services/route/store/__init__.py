@@ -13,7 +13,14 @@ from services.route.store.asked import (
     silences,
     state_of,
 )
-from services.route.store.cases import CLOSED_STATES, add_cases, add_responses, facts, move_cases
+from services.route.store.cases import (
+    CLOSED_STATES,
+    add_cases,
+    add_responses,
+    facts,
+    move_cases,
+    of_team,
+)
 from services.route.store.deliveries import (
     accept,
     add_deliveries,
@@ -59,6 +66,7 @@ __all__ = [
     "mark_routed",
     "members",
     "move_cases",
+    "of_team",
     "overtaken",
     "refuse",
     "release",

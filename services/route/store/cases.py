@@ -107,6 +107,11 @@ def _policy(stored: Mapping[str, Any] | None) -> CasePolicy | None:
     return None if stored is None else CasePolicy.model_validate(stored)
 
 
+async def of_team(connection: db.Connection, team: str, since: datetime) -> list[db.Row]:
+    """Return the cases of a team that are open or were opened since."""
+    return await connection.fetch(QUERIES["cases_of_team"], team, since)
+
+
 async def add_cases(connection: db.Connection, opened: Sequence[Opened]) -> None:
     """Write new cases; raises UniqueViolationError when another router opened one meanwhile."""
     events = [each.event for each in opened]

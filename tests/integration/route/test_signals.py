@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from services.route.model import Notice
+from services.route.summaries import Summaries
 from shared import db
+from shared.catalog import Channel
+from shared.clock import SystemClock
 from shared.contracts.asks import Decision
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Feedback
-from tests.integration.route.ground import case_events, completed, rows, take
+from tests.integration.route.ground import CONSOLE, case_events, completed, rows, take
 from tests.unit.route.catalogs import AT, catalog, response, team
 
 KNOWN = catalog(
@@ -127,3 +131,33 @@ async def test_a_case_keeps_the_rules_by_which_it_is_worked_on(route_db: db.Data
     (opened,) = await case_events(route_db, "opened")
     assert opened.policy is not None
     assert (opened.policy.time_zone, opened.policy.fallback) == ("UTC", "care")
+
+
+async def test_a_summary_is_owed_once_however_often_it_is_looked_for(
+    route_db: db.Database,
+) -> None:
+    mail = Channel(
+        channel="lead", kind="email", address="lead@care.test", alerts=False, summary="daily"
+    )
+    known = catalog(None, team("care", *team("care").channels, mail))
+    await take(route_db, known, completed(response()))
+    morning = SystemClock().now().replace(hour=9)
+    summaries = Summaries(route_db, FrozenClock(morning), lambda: known, CONSOLE)
+
+    await summaries.step()
+    await summaries.step()
+
+    found = await rows(route_db, "deliveries")
+    told = [row for row in found if row["notice"]["type"] == "team.summary"]
+    assert [row["channel"] for row in told] == ["lead"]
+    assert {row["channel"] for row in found} == {"care-mail", "lead"}
+
+
+class FrozenClock:
+    """A moment that does not pass."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def now(self) -> datetime:
+        return self._moment

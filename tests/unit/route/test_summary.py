@@ -1,0 +1,72 @@
+"""What managers read of their team, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.route.decide.summary import Kept, figures, slot
+from shared.contracts.cases import Clock, Deadline
+
+DUE = datetime(2026, 3, 3, 8, tzinfo=UTC)
+SINCE = DUE - timedelta(days=1)
+
+
+def _deadline(clock: Clock, hours: float, met: float | None = None) -> Deadline:
+    opened = SINCE + timedelta(hours=1)
+    return Deadline(
+        clock=clock,
+        due_at=opened + timedelta(hours=hours),
+        target_seconds=int(hours * 3600),
+        met_at=None if met is None else opened + timedelta(hours=met),
+    )
+
+
+def _case(*deadlines: Deadline, cause: str | None = None, open: bool = True) -> Kept:
+    state = "assigned" if open else "closed"
+    return Kept(state, open, SINCE + timedelta(hours=1), deadlines, cause)
+
+
+def test_the_figures_are_those_of_the_span_with_how_many_they_rest_on() -> None:
+    cases = [
+        _case(_deadline("acknowledge", 1, 0.5), _deadline("contact", 4, 2), cause="late"),
+        _case(_deadline("acknowledge", 1, 3), _deadline("contact", 4, 6), open=False, cause="late"),
+        _case(_deadline("acknowledge", 1), _deadline("contact", 400)),
+        Kept("assigned", True, SINCE - timedelta(days=9), (), None),
+    ]
+
+    assert dict(figures(cases, SINCE, DUE)) == {
+        "opened": "3",
+        "open": "3",
+        "overdue": "1",
+        "acknowledge_in_time": "1 / 3",
+        "contact_in_time": "1 / 2",
+        "contact_median": "4.0 h",
+        "root_causes": "late 2",
+        "oldest": "10.0 d",
+    }
+
+
+def test_a_team_without_cases_has_only_counts() -> None:
+    assert figures([], SINCE, DUE) == [("opened", "0"), ("open", "0"), ("overdue", "0")]
+
+
+@pytest.mark.parametrize(
+    ("every", "now", "expected"),
+    [
+        ("daily", "2026-03-03T07:01", "2026-03-03T08:00+01:00"),
+        ("daily", "2026-03-03T06:59", None),
+        ("daily", "2026-03-03T18:59", "2026-03-03T08:00+01:00"),
+        ("daily", "2026-03-03T19:00", None),
+        ("weekly", "2026-03-02T07:01", "2026-03-02T08:00+01:00"),
+        ("weekly", "2026-03-03T07:01", None),
+        ("daily", "2026-03-29T06:01", "2026-03-29T08:00+02:00"),
+    ],
+)
+def test_it_is_due_in_the_teams_morning(every: str, now: str, expected: str | None) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+
+    found = slot(every, "Europe/Berlin", moment)  # type: ignore[arg-type]
+
+    assert found == (None if expected is None else datetime.fromisoformat(expected))

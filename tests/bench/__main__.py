@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import latency, listen, routing
+from tests.bench import latency, listen, routing, timers
 from tests.support import kafka_choice, postgres
 from tests.support.databases import Databases
 from tests.support.kafka_broker import KafkaGround
@@ -20,7 +20,12 @@ from tests.support.postgres import NoPostgres
 from tests.support.stack import PROJECT, Ground
 
 CACHE = PROJECT / ".cache"
-MEASURES = {"latency": latency.measure, "listen": listen.measure, "routing": routing.measure}
+MEASURES = {
+    "latency": latency.measure,
+    "listen": listen.measure,
+    "routing": routing.measure,
+    "timers": timers.measure,
+}
 UNUSABLE = 2
 
 

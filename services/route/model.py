@@ -18,7 +18,7 @@ Priority = Literal["high", "normal", "low"]
 Found = Literal["rule_matched", "no_rule_matched", "rule_error"]
 """Why a team owns a case."""
 
-Unrouted = Literal["not_low", "already_routed", "not_completed"]
+Unrouted = Literal["not_low", "already_routed", "not_completed", "recovery_answer"]
 """Why a response neither opens nor joins a case."""
 
 Kind = ChannelKind

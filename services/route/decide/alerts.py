@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.route import policy
-from services.route.decide.cases import deadline
+from services.route.decide.cases import calendar_of, deadline
 from services.route.model import (
     CaseNow,
     Delivery,
@@ -16,6 +16,7 @@ from services.route.model import (
     NoticeScore,
     NoticeType,
 )
+from shared.business_time import ALWAYS
 from shared.catalog import SCALES, Catalog, NotInCatalog, Team
 from shared.contracts.cases import CaseEvent, CaseScore, Deadline
 from shared.contracts.envelope import stable_id
@@ -32,7 +33,7 @@ def alerts_again(event: CaseEvent, catalog: Catalog, console: str, now: datetime
 
     `close` starts the clocks anew when it hears of the score; the notice shows them so.
     """
-    renewed = tuple(_renewed(each, now) for each in event.deadlines)
+    renewed = tuple(_renewed(each, event, now) for each in event.deadlines)
     notice = _notice(event.model_copy(update={"deadlines": renewed}), console, "case.reopened")
     team = known_team(catalog, event.team)
     return to_team(_case_alert(event, notice), team, event.score.response_id)
@@ -134,10 +135,11 @@ def shortened(text: str | None, longest: int) -> str | None:
     return text[: longest - 1].rstrip() + "…"
 
 
-def _renewed(old: Deadline, now: datetime) -> Deadline:
+def _renewed(old: Deadline, event: CaseEvent, now: datetime) -> Deadline:
     if old.clock not in ("acknowledge", "contact", "resolve"):
         return old
-    return deadline(old.clock, timedelta(seconds=old.target_seconds), now)
+    calendar = calendar_of(event.policy) if old.measure == "business" else ALWAYS
+    return deadline(old.clock, timedelta(seconds=old.target_seconds), now, calendar)
 
 
 def _case_alert(event: CaseEvent, notice: Notice) -> Delivery:

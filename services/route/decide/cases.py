@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from services.route import policy
 from services.route.decide.routing import assign
@@ -16,9 +15,18 @@ from services.route.model import (
     Outcome,
     Unaffected,
 )
-from shared.catalog import SCALES, Catalog, Targets, Team
+from shared import business_time
+from shared.business_time import ALWAYS, Calendar
+from shared.catalog import SCALES, Catalog, NotInCatalog, RecoveryTrigger, Targets, Team
 from shared.contracts.asks import Decision
-from shared.contracts.cases import CaseEvent, CasePolicy, CaseScore, Deadline, EscalationAt
+from shared.contracts.cases import (
+    CaseEvent,
+    CasePolicy,
+    CaseScore,
+    Clock,
+    Deadline,
+    EscalationAt,
+)
 from shared.contracts.envelope import stable_id
 from shared.contracts.responses import Feedback, Response
 
@@ -33,12 +41,22 @@ def decide(heard: Heard, facts: Facts, catalog: Catalog, now: datetime) -> Outco
         return Unaffected("not_completed")
     if response.band != "low" or response.score is None:
         return Unaffected("not_low")
+    if _asks_of_a_case(response, catalog):
+        # `close` reopens the case that it is about.
+        return Unaffected("recovery_answer")
     case = facts.open_cases.get((response.customer_id, response.touchpoint))
     if case is not None:
         event = _attached(case, heard, response.score, catalog.version, now)
         return Attached(event, again=case.state in policy.DONE)
     low_scores = facts.low_scores.get(response.customer_id, 0) + 1
     return _opened(heard, response.score, low_scores, catalog, now)
+
+
+def _asks_of_a_case(response: Response, catalog: Catalog) -> bool:
+    try:
+        return isinstance(catalog.touchpoint(response.touchpoint).on, RecoveryTrigger)
+    except NotInCatalog:
+        return False
 
 
 def _opened(heard: Heard, score: int, low_scores: int, catalog: Catalog, now: datetime) -> Opened:
@@ -48,6 +66,7 @@ def _opened(heard: Heard, score: int, low_scores: int, catalog: Catalog, now: da
     assigned = assign(response, catalog.routing, low_scores)
     team = catalog.team(assigned.team)
     targets = team.target(assigned.priority)
+    rules = _policy(team, targets, catalog)
     event = CaseEvent(
         case_id=stable_id("case", response.response_id),
         version=1,
@@ -65,9 +84,9 @@ def _opened(heard: Heard, score: int, low_scores: int, catalog: Catalog, now: da
         correlation=response.correlation,
         attribution=response.attribution,
         attributes=response.attributes,
-        deadlines=deadlines(targets, since),
+        deadlines=deadlines(targets, since, rules),
         routing_path=assigned.path,
-        policy=_policy(team, catalog),
+        policy=rules,
         catalog_version=catalog.version,
     )
     return Opened(event, assigned)
@@ -117,21 +136,36 @@ def _score(heard: Heard, score: int) -> CaseScore:
     )
 
 
-def deadlines(targets: Targets, since: datetime) -> tuple[Deadline, ...]:
-    """Return the clocks of a case, in wall time."""
+def deadlines(targets: Targets, since: datetime, rules: CasePolicy) -> tuple[Deadline, ...]:
+    """Return the clocks of a case: by the team's calendar, but all time counts to tell the team."""
+    calendar = calendar_of(rules)
     return (
-        deadline("acknowledge", targets.acknowledge, since),
-        deadline("contact", targets.contact, since),
-        deadline("resolve", targets.resolve, since),
+        deadline("acknowledge", targets.acknowledge, since, calendar),
+        deadline("contact", targets.contact, since, calendar),
+        deadline("resolve", targets.resolve, since, calendar),
+        deadline("route", targets.route, since, ALWAYS),
     )
 
 
-def deadline(clock: Any, target: timedelta, since: datetime) -> Deadline:
-    return Deadline(clock=clock, due_at=since + target, target_seconds=int(target.total_seconds()))
+def deadline(clock: Clock, target: timedelta, since: datetime, calendar: Calendar) -> Deadline:
+    return Deadline(
+        clock=clock,
+        due_at=business_time.add(since, target, calendar),
+        target_seconds=int(target.total_seconds()),
+        measure="business" if calendar.hours else "wall",
+        started_at=since,
+    )
 
 
-def _policy(team: Team, catalog: Catalog) -> CasePolicy:
-    calendar = team.calendar
+def calendar_of(rules: CasePolicy | None) -> Calendar:
+    """Return when the team works by the rules of a case; always, where there are none."""
+    if rules is None:
+        return ALWAYS
+    return business_time.calendar(rules.time_zone, rules.hours, rules.holidays)
+
+
+def _policy(team: Team, targets: Targets, catalog: Catalog) -> CasePolicy:
+    calendar = None if targets.around_the_clock else team.calendar
     spans = {} if calendar is None else calendar.hours
     return CasePolicy(
         time_zone=team.time_zone,
@@ -140,8 +174,12 @@ def _policy(team: Team, catalog: Catalog) -> CasePolicy:
             for day, each in spans.items()
         },
         holidays=None if calendar is None else calendar.holidays,
-        escalation=tuple(EscalationAt(at=step.at, team=step.team) for step in team.escalation),
+        escalation=tuple(
+            EscalationAt.model_validate(step, from_attributes=True) for step in team.escalation
+        ),
         fallback=catalog.fallback_team.team,
+        waiting_seconds=int(targets.waiting.total_seconds()),
+        quiet_seconds=int(targets.quiet.total_seconds()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -20,12 +20,13 @@ from services.route.decide import (
     shortened,
 )
 from services.route.model import Attached, Facts, Heard, Notice, Opened, Unaffected
-from shared.catalog import Targets
-from shared.contracts.cases import CaseState
+from shared.catalog import RecoveryTrigger, Targets, Touchpoint
+from shared.contracts.cases import CasePolicy, CaseState
 from shared.contracts.envelope import stable_id
 from tests.unit.route.catalogs import AT, catalog, hook, response, team
 
 NOW = AT + timedelta(seconds=3)
+RULES = CasePolicy(fallback="care")
 
 
 def _facts(**responses: str | None) -> Facts:
@@ -58,17 +59,40 @@ def test_the_clocks_start_when_the_response_was_received() -> None:
         acknowledge=timedelta(hours=1), contact=timedelta(hours=4), resolve=timedelta(days=3)
     )
 
-    found = {each.clock: each.due_at - AT for each in deadlines(targets, AT)}
+    found = {each.clock: each.due_at - AT for each in deadlines(targets, AT, RULES)}
 
     assert found == {
         "acknowledge": timedelta(hours=1),
         "contact": timedelta(hours=4),
         "resolve": timedelta(days=3),
+        "route": timedelta(minutes=5),
     }
     assert (
         _opened().event.deadlines[0].due_at
         == AT + catalog().team("care").target("normal").acknowledge
     )
+
+
+def test_the_clocks_of_a_team_with_a_calendar_count_its_open_hours() -> None:
+    office = {day: (("09:00", "17:00"),) for day in ("mon", "tue", "wed", "thu", "fri")}
+    rules = RULES.model_copy(update={"time_zone": "Europe/Berlin", "hours": office})
+    friday = datetime(2026, 3, 6, 15, 30, tzinfo=UTC)  # half past four in Berlin
+
+    found = {each.clock: each for each in deadlines(Targets(), friday, rules)}
+
+    assert found["acknowledge"].due_at == datetime(2026, 3, 9, 8, 30, tzinfo=UTC)
+    assert (found["acknowledge"].measure, found["route"].measure) == ("business", "wall")
+    assert found["route"].due_at == friday + timedelta(minutes=5)
+
+
+def test_a_low_answer_to_the_recovery_question_opens_no_case_of_its_own() -> None:
+    asked = Touchpoint(
+        touchpoint="put-right", on=RecoveryTrigger(case="resolved"), survey="nps", owner="care"
+    )
+    known = catalog().model_copy(update={"touchpoints": (asked,)})
+    heard = Heard(response(touchpoint="put-right"), amended=False)
+
+    assert decide(heard, _facts(), known, NOW) == Unaffected("recovery_answer")
 
 
 def test_a_further_low_score_joins_the_open_case() -> None:
@@ -177,8 +201,8 @@ def test_alerts_of_a_case_that_comes_back_have_ids_of_their_own_and_new_clocks()
     assert alert.alert_id == stable_id("alert", first.case_id, "care-mail", "r2")
     notice = Notice.model_validate(alert.notice)
     assert notice.type == "case.reopened"
-    spans = [each.target_seconds for each in first.deadlines]
-    assert [each.due_at for each in notice.deadlines] == [
+    spans = [each.target_seconds for each in first.deadlines if each.clock != "route"]
+    assert [each.due_at for each in notice.deadlines if each.clock != "route"] == [
         later + timedelta(seconds=span) for span in spans
     ]
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from services.collect import metrics, store, sweep
 from services.collect.handlers import Handlers
-from services.collect.http import Api
+from services.collect.http.answers import Api
 from services.collect.pages.answers import AnswerPages
 from services.collect.pages.feedback import FeedbackPages
 from services.collect.pages.render import Renderer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from services.collect.model import (
     Response,
     ResponseId,
     Standing,
+    Subject,
     Submission,
 )
 from services.collect.policy import CHANGEABLE_FOR, FINAL_AFTER, Policy
@@ -144,16 +146,41 @@ def final(response: Response, now: datetime) -> Change:
     return Change(replace(response, completed_at=now), ("completed",))
 
 
-def given_elsewhere(submission: Submission, policy: Policy, now: datetime) -> Change:
-    """Take an answer that came whole; raises LookupError or ValueError saying what is wrong."""
+def subject(touchpoint: str, asked: Sequence[Invitation]) -> Subject | None:
+    """Say whom a correlation leads to, by the asks about it; None when that is not certain.
+
+    An order and a ticket may share a number, so the asks of the same touchpoint go before others.
+    """
+    same = [each for each in asked if each.touchpoint == touchpoint]
+    found = same or asked
+    if len({each.customer_id for each in found}) != 1:
+        return None
+    newest = max(found, key=lambda each: each.at)
+    return Subject(newest.customer_id, newest.attribution if same else None)
+
+
+def nobody(id: str) -> str:
+    """Return the customer id of somebody unknown: one for each thing said, so they never meet."""
+    return f"anonymous-{id}"
+
+
+def given_elsewhere(
+    submission: Submission, policy: Policy, now: datetime, found: Subject | None = None
+) -> Change:
+    """Take an answer that came whole; raises LookupError or ValueError saying what is wrong.
+
+    `found` is whom its correlation leads to, where it names no customer.
+    """
     touchpoint, survey = policy.question(submission.touchpoint)
+    customer = submission.customer_id or (found.customer_id if found else None)
+    frozen = found.attribution if found else None
     response = Response(
         response_id=submission.response_id,
         invitation_id=None,
         touchpoint=submission.touchpoint,
         survey=survey.survey,
         metric=survey.metric,
-        customer_id=submission.customer_id,
+        customer_id=customer or nobody(submission.response_id),
         score=submission.score,
         band=band(survey.metric, submission.score),
         comment=submission.comment,
@@ -164,8 +191,9 @@ def given_elsewhere(submission: Submission, policy: Policy, now: datetime) -> Ch
         changed_at=now,
         completed_at=now,
         correlation=submission.correlation,
-        attribution=Attribution(team=touchpoint.owner, stage=touchpoint.stage),
+        attribution=frozen or Attribution(team=touchpoint.owner, stage=touchpoint.stage),
         attributes=submission.attributes,
+        anonymous=customer is None,
     )
     return Change(response, ("received", "completed"))
 
@@ -173,41 +201,46 @@ def given_elsewhere(submission: Submission, policy: Policy, now: datetime) -> Ch
 def feedback(said: Feedback) -> contract.Feedback:
     """Put what was said unasked into words for the others; who gave no name gets one for once."""
     asked = said.invitation
-    typed = said.customer_id or f"anonymous-{said.feedback_id}"
+    typed = said.customer_id or nobody(said.feedback_id)
     return contract.Feedback(
         feedback_id=said.feedback_id,
         customer_id=asked.customer_id if asked else typed,
         text=said.text,
         language=said.language,
-        channel=asked.channel if asked else "web",
+        channel="api" if said.origin == "api" else asked.channel if asked else "web",
         received_at=said.received_at,
         metric="csat",
         score=said.score,
         band=band("csat", said.score),
         urgent=said.urgent,
         anonymous=asked is None and said.customer_id is None,
-        verified=asked is not None,
+        verified=asked is not None or said.vouched,
+        origin=said.origin,
         touchpoint=asked.touchpoint if asked else None,
-        correlation=asked.correlation if asked else None,
+        correlation=asked.correlation if asked else said.correlation,
         attribution=asked.attribution if asked else Attribution(),
     )
 
 
-def same_answer(one: Response, other: Response) -> bool:
-    """Whether two answers say the same: a repeated request, not another one under its key."""
-    return _said(one) == _said(other)
+def same_answer(known: Response, given: Submission) -> bool:
+    """Whether an answer is the one that is known: a repeated request, not another one of its key.
+
+    Whom its correlation leads to may be known by now, and not have been then.
+    """
+    named = given.customer_id in (None, known.customer_id)
+    return named and all(getattr(known, each) == getattr(given, each) for each in _SAID)
 
 
-def _said(response: Response) -> tuple[object, ...]:
-    return (
-        response.touchpoint,
-        response.customer_id,
-        response.score,
-        response.comment,
-        response.language,
-        response.correlation,
-        response.attributes,
+def same_words(known: contract.Feedback, said: Feedback) -> bool:
+    """Whether this was said before: a repeated request, not something else under its key."""
+    named = said.customer_id in (None, known.customer_id)
+    return named and all(
+        getattr(known, each) == getattr(said, each)
+        for each in ("text", "score", "urgent", "language", "correlation")
     )
+
+
+_SAID = ("touchpoint", "score", "comment", "language", "correlation", "attributes")
 
 
 def _changed(before: Response, after: Response, now: datetime) -> Change:

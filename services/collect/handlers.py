@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from services.collect import decide, store
+from services.collect import decide, record, store
 from services.collect.model import Invitation, InvitationId, InvitationState, ResponseId, Submission
 from services.collect.policy import Policy
 from shared import consume, db
@@ -42,7 +42,7 @@ def _submission(answer: Answer) -> Submission:
     return Submission(
         response_id=ResponseId(stable_id("answer", answer.source, answer.answer_id)),
         touchpoint=answer.touchpoint,
-        customer_id=answer.customer_id,
+        customer_id=answer.customer_id if answer.customer_known else None,
         score=answer.score,
         channel=answer.source,
         origin="topic",
@@ -60,9 +60,9 @@ class Handlers:
 
     policy: Callable[[], Policy]
 
-    def parse(self, record: Record) -> Sequence[Item[Event]]:
+    def parse(self, arrived: Record) -> Sequence[Item[Event]]:
         """Read a record; an answer that fits no survey of the catalog goes to the dead letters."""
-        items = consume.own_messages(record)
+        items = consume.own_messages(arrived)
         for item in items:
             if isinstance(item.value.body, Answer):
                 self._check(item.value)
@@ -85,8 +85,5 @@ class Handlers:
         arrived = [_invitation(e, e.body) for e in events if isinstance(e.body, asks.Invitation)]
         await store.save_invitations(connection, arrived)
         await store.say_opt_outs(connection, [each.invitation_id for each in arrived], now)
-        policy = self.policy()
         answers = [_submission(e.body) for e in events if isinstance(e.body, Answer)]
-        await store.add(
-            connection, [decide.given_elsewhere(each, policy, now) for each in answers], now
-        )
+        await record.keep(connection, answers, self.policy(), now)

@@ -40,7 +40,8 @@ class Response:
     """One answer. `revision` rises with each change; `completed_at` is set once it is final.
 
     `answers` has what was said beside score and comment: `parts`, `reasons`, `effort`. `draft`
-    numbers the saves that a page made by itself.
+    numbers the saves that a page made by itself. `anonymous` says that nobody is known to have
+    given it: `customer_id` was made for this answer alone.
     """
 
     response_id: ResponseId
@@ -65,6 +66,7 @@ class Response:
     correlation: str | None = None
     attribution: Attribution = Attribution()
     attributes: dict[str, Any] = field(default_factory=dict)
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +105,22 @@ class Promise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """Something said unasked; `invitation` is the ask by whose link it came, if it has a name."""
+    """Something said unasked; `invitation` is the ask by whose link it came, if it has a name.
+
+    `vouched` says that a program with a token named the customer.
+    """
 
     feedback_id: str
     text: str
     score: int
     urgent: bool
-    language: str
+    language: str | None
     received_at: datetime
     customer_id: str | None = None
     invitation: Invitation | None = None
+    origin: ResponseOrigin = "page"
+    vouched: bool = False
+    correlation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +160,24 @@ class Change:
     final_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a correlation leads to; `attribution` is that of the same touchpoint's ask, if any."""
+
+    customer_id: str
+    attribution: Attribution | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """An answer that was given elsewhere, whole at once."""
+    """An answer that was given elsewhere, whole at once.
+
+    `customer_id` is None where only an order or a ticket was named, in `correlation`.
+    """
 
     response_id: ResponseId
     touchpoint: str
-    customer_id: str
+    customer_id: str | None
     score: int
     channel: str
     origin: ResponseOrigin

@@ -17,8 +17,6 @@ CHANGEABLE_FOR = timedelta(hours=24)
 FINAL_AFTER = timedelta(seconds=60)
 """How long after its last partial save an answer counts as final without the second page."""
 
-LONGEST_COMMENT = 2000
-
 
 class Question(NamedTuple):
     """A touchpoint together with the survey it asks."""

@@ -16,6 +16,17 @@ select invitation_id, state, touchpoint, survey, customer_id, channel, language,
        expires_at, at, correlation, attribution, attributes
 from invitations where invitation_id = $1
 
+-- name: asked_about
+-- The asks about these orders or tickets; the newest few of each say whose it is.
+select asked.*
+from unnest($1::text[]) as wanted (correlation)
+cross join lateral (
+    select invitation_id, state, touchpoint, survey, customer_id, channel, language, occurred_at,
+           expires_at, at, correlation, attribution, attributes
+    from invitations where invitations.correlation = wanted.correlation
+    order by at desc limit 20
+) as asked
+
 -- name: lock_invitation
 -- Two posts with one link take turns here.
 select from invitations where invitation_id = $1 for update
@@ -23,20 +34,20 @@ select from invitations where invitation_id = $1 for update
 -- name: response_to
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
-       revision, draft, correlation, attribution, attributes
+       revision, draft, correlation, attribution, attributes, anonymous
 from responses where invitation_id = $1
 
 -- name: response
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
-       revision, draft, correlation, attribution, attributes
+       revision, draft, correlation, attribution, attributes, anonymous
 from responses where response_id = $1
 
 -- name: lock_unfinished
 -- In one order, so that sweeps of several replicas never deadlock.
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
-       revision, draft, correlation, attribution, attributes
+       revision, draft, correlation, attribution, attributes, anonymous
 from responses where response_id = any($1::text[]) and completed_at is null
 order by response_id for update
 
@@ -45,12 +56,12 @@ order by response_id for update
 insert into responses (response_id, invitation_id, touchpoint, survey, metric, customer_id, score,
                        band, comment, contact_wanted, answers, language, channel, origin,
                        received_at, changed_at, completed_at, revision, draft, correlation,
-                       attribution, attributes)
+                       attribution, attributes, anonymous)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::integer[], $8::text[], $9::text[], $10::boolean[], $11::jsonb[],
                      $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
                      $17::timestamptz[], $18::integer[], $19::bigint[], $20::text[],
-                     $21::jsonb[], $22::jsonb[])
+                     $21::jsonb[], $22::jsonb[], $23::boolean[])
 on conflict do nothing
 returning response_id
 
@@ -90,6 +101,11 @@ insert into feedback (feedback_id, customer_id, anonymous, verified, text, score
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 on conflict do nothing
 returning feedback_id
+
+-- name: feedback
+select feedback_id, customer_id, anonymous, verified, text, score, band, urgent, language, channel,
+       origin, received_at, touchpoint, correlation, attribution
+from feedback where feedback_id = $1
 
 -- name: opt_out
 insert into opt_outs (invitation_id, at) values ($1, $2) on conflict do nothing

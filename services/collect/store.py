@@ -77,6 +77,17 @@ async def invitation(connection: db.Connection, wanted: InvitationId) -> Invitat
     return Invitation(**_facts(row)) if row else None
 
 
+async def asked_about(
+    connection: db.Connection, correlations: Iterable[str]
+) -> dict[str, list[Invitation]]:
+    """Return the asks about these orders or tickets."""
+    found: dict[str, list[Invitation]] = {}
+    wanted = sorted(set(correlations))
+    for row in await connection.fetch(QUERIES["asked_about"], wanted) if wanted else ():
+        found.setdefault(row["correlation"], []).append(Invitation(**_facts(row)))
+    return found
+
+
 async def lock(connection: db.Connection, wanted: InvitationId) -> None:
     """Let nobody else answer this invitation, nor finish its answer, until the transaction ends."""
     await connection.execute(QUERIES["lock_invitation"], wanted)
@@ -103,16 +114,16 @@ async def lock_unfinished(
     return [Response(**_facts(row)) for row in rows]
 
 
-async def add(connection: db.Connection, changes: Iterable[Change], now: datetime) -> int:
-    """Keep new answers and say so; returns how many were new, the others are left as they are."""
+async def add(connection: db.Connection, changes: Iterable[Change], now: datetime) -> set[str]:
+    """Keep new answers and say so; returns the ids of the new ones, others stay as they are."""
     unique = {change.response.response_id: change for change in changes}
     rows = [change.response for change in unique.values()]
     if not rows:
-        return 0
+        return set()
     added = await connection.fetch(QUERIES["add_responses"], *_arrays(rows, _RESPONSE))
     new = {row["response_id"] for row in added}
     await _say(connection, [unique[each] for each in unique if each in new], now)
-    return len(new)
+    return new
 
 
 async def change(connection: db.Connection, changes: Sequence[Change], now: datetime) -> None:
@@ -181,6 +192,12 @@ async def add_feedback(connection: db.Connection, said: Feedback) -> bool:
     return True
 
 
+async def feedback(connection: db.Connection, wanted: str) -> contract.Feedback | None:
+    """Return what was said unasked by its id."""
+    row = await connection.fetchrow(QUERIES["feedback"], wanted)
+    return contract.Feedback(**_facts(row)) if row else None
+
+
 async def opt_out(connection: db.Connection, asked: InvitationId, now: datetime) -> None:
     """Remember that the person behind this invitation wants no more questions, and say so once."""
     await connection.execute(QUERIES["lock_opt_outs"])
@@ -246,6 +263,7 @@ def _message(response: Response, now: datetime) -> contract.Response:
         correlation=response.correlation,
         attribution=response.attribution,
         attributes=response.attributes,
+        anonymous=response.anonymous,
     )
 
 

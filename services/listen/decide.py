@@ -230,12 +230,21 @@ def _profile(entry: ProfileMapping, mapping: _Mapping) -> Profile:
     return mapping.make(Profile, fields)
 
 
+def _whose(entry: ResponseMapping, mapping: _Mapping) -> str:
+    """Return the customer, else a stand-in that keeps answers about one thing in order."""
+    if entry.customer is not None:
+        return mapping.text("customer", entry.customer)
+    about = mapping.value("correlation", entry.correlation)
+    return stable_id("nobody", mapping.source.source, str(about))
+
+
 def _answer(entry: ResponseMapping, mapping: _Mapping) -> Answer:
     fields = {
         "answer_id": mapping.text("id", entry.id),
         "source": mapping.source.source,
         "touchpoint": mapping.text("touchpoint", entry.touchpoint),
-        "customer_id": mapping.text("customer", entry.customer),
+        "customer_id": _whose(entry, mapping),
+        "customer_known": entry.customer is not None,
         "score": mapping.value("score", entry.score),
         "comment": mapping.value("comment", entry.comment),
         "language": mapping.value("language", entry.language),

@@ -70,20 +70,27 @@ class ProfileMapping(Entry):
 class ResponseMapping(Entry):
     """An answer that another survey tool put on the topic.
 
-    Without `answered_at` the time of the event's envelope counts, else that of the record.
+    Without `answered_at` the time of the event's envelope counts, else that of the record. Without
+    `customer`, the customer of the ask about the same `correlation` counts, else nobody.
     """
 
     each: ValueRule | None = None
     when: SourceCondition | None = None
     id: TextRule
     touchpoint: TextRule
-    customer: TextRule
+    customer: TextRule | None = None
     score: IntRule
     comment: OptionalTextRule | None = None
     language: OptionalTextRule | None = None
     answered_at: TimeRule | None = None
     correlation: OptionalTextRule | None = None
     attributes: Attributes = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if self.customer is None and self.correlation is None:
+            raise ValueError("names nobody: map `customer`, or at least a `correlation`")
+        return self
 
 
 class PauseAbove(Entry):

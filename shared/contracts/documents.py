@@ -1,4 +1,4 @@
-"""JSON Schemas and an AsyncAPI document, generated from the contracts."""
+"""JSON Schemas, an AsyncAPI and an OpenAPI document, generated from the contracts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared import topics
+from shared.contracts import openapi
 from shared.contracts.registry import ALL
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -52,6 +53,7 @@ def documents() -> Mapping[str, str]:
     """Return the text of each file under `schemas/` by file name."""
     everything = {f"{name}.json": schema for name, schema in schemas().items()}
     everything["asyncapi.json"] = asyncapi()
+    everything["openapi.json"] = openapi.document()
     return {name: json.dumps(text, indent=2) + "\n" for name, text in everything.items()}
 
 

@@ -28,7 +28,8 @@ class Response(Message):
     the quality of the experience whatever the scale's direction. `score` is None only on `started`.
     `answers` may hold `parts` (the scores of an experience by name), `reasons` (names from the
     survey), `effort` (1 to 5, 5 is the most), `contact_wanted` (true), and `withdrawn` (true): the
-    customer took back all words, and whoever keeps them must forget them.
+    customer took back all words, and whoever keeps them must forget them. `anonymous` says that
+    nobody is known to have given it: `customer_id` was made for this answer alone.
     """
 
     response_id: str
@@ -50,6 +51,7 @@ class Response(Message):
     correlation: str | None = None
     attribution: Attribution = Attribution()
     attributes: Attributes = Field(default_factory=dict)
+    anonymous: bool = False
 
 
 class OptOut(Message):

@@ -28,7 +28,9 @@ class Signal(Message):
 class Answer(Message):
     """An answer given elsewhere: an external survey tool, IVR or chat.
 
-    `score` is on the scale of the touchpoint's survey; `collect` checks it against that.
+    `score` is on the scale of the touchpoint's survey; `collect` checks it against that. Where the
+    source names an order or a ticket only, `customer_known` is false, `customer_id` stands for
+    nobody, and `collect` looks for the customer by `correlation`.
     """
 
     answer_id: str = Field(min_length=1, max_length=512)
@@ -41,6 +43,7 @@ class Answer(Message):
     answered_at: Moment
     correlation: str | None = None
     attributes: Attributes = Field(default_factory=dict)
+    customer_known: bool = True
 
 
 Consent = Literal["granted", "refused", "unknown"]

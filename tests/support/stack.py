@@ -32,7 +32,14 @@ SERVICES = ("listen", "ask", "collect", "route", "close", "console")
 READY_WITHIN = 60.0
 STOP_WITHIN = 10.0
 TOKEN = "token-of-the-tests-" + "t" * 16
-SCOPES = ("cases:read", "cases:act", "decisions:read", "responses:write", "alerts:read")
+SCOPES = (
+    "cases:read",
+    "cases:act",
+    "decisions:read",
+    "responses:write",
+    "feedback:write",
+    "alerts:read",
+)
 SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS10ZXN0cw=="
 LINK_KEY = "link-key-of-the-tests-" + "l" * 16
 PII_KEY = "pii-key-of-the-tests-" + "p" * 16

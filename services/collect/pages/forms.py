@@ -9,9 +9,9 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from services.collect.model import More, Rating
-from services.collect.policy import LONGEST_COMMENT
 from shared import web
 from shared.catalog.scales import EXPERIENCE_PARTS, Scale
+from shared.contracts.answering import LONGEST_COMMENT
 
 # A comment at its full length in Chinese is 18 KB in a form, and one far too long must come back
 # to its writer whole.

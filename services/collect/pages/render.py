@@ -20,8 +20,9 @@ from starlette.responses import HTMLResponse, Response
 
 from services.collect.pages import look
 from services.collect.pages.forms import Form
-from services.collect.policy import LONGEST_COMMENT, Policy
+from services.collect.policy import Policy
 from shared import languages, web
+from shared.contracts.answering import LONGEST_COMMENT
 
 LOCALES = Path(__file__).parent / "locales"
 ROOM = Path(__file__).parent

@@ -31,6 +31,7 @@ from tests.unit.collect.facts import CATALOG, POLICY, an_invitation
 
 KEY = "k" * 32
 TOKEN = "a-token-of-the-api"
+OTHERS = "a-token-of-somebody-else"
 TABLES = (
     "invitations",
     "responses",
@@ -192,7 +193,11 @@ def settings_for(dsn: str, catalog: Path = CATALOG) -> Settings:
             "postgres_dsn": dsn,
             "catalog": catalog,
             "link_keys": KEY,
-            "api_tokens": {TOKEN: ("responses:write",), "other": ("cases:read",)},
+            "api_tokens": {
+                TOKEN: ("responses:write", "feedback:write"),
+                OTHERS: ("responses:write", "feedback:write"),
+                "other": ("cases:read",),
+            },
         }
     )
 

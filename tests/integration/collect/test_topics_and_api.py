@@ -113,7 +113,7 @@ async def test_a_key_is_not_taken_for_another_answer(collect: Collect) -> None:
     await post(collect)
     other = await post(collect, score=9)
     assert other.status_code == 422
-    assert "used for another answer" in other.json()["title"]
+    assert "used for another message" in other.json()["title"]
     assert len(await collect.said()) == 2
 
 

@@ -1,0 +1,131 @@
+"""Answers by API: from an app, a kiosk, or a tool that would rather post than publish."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.collect import decide, record, store
+from services.collect.model import Feedback, ResponseId, Submission
+from services.collect.model import Response as Answer
+from services.collect.policy import Policy
+from services.collect.settings import Settings
+from shared import db, web
+from shared.clock import Clock
+from shared.contracts import openapi
+from shared.contracts.answering import KeptFeedback, KeptResponse, NewFeedback, NewResponse
+from shared.contracts.base import Band
+from shared.contracts.envelope import describe, stable_id
+from shared.errors import Unavailable
+
+B = TypeVar("B", bound=BaseModel)
+K = TypeVar("K")
+OTHER = "this Idempotency-Key was used for another message: take a new one"
+
+
+class Api:
+    """The bearer-token interface; a key is its holder's own, so that two never meet."""
+
+    def __init__(
+        self,
+        database: db.Database,
+        clock: Clock,
+        settings: Settings,
+        policy: Callable[[], Policy],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._tokens = settings.api_tokens
+        self._policy = policy
+        self._document = openapi.document()
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route(openapi.RESPONSES.path, self.respond, methods=["POST"]),
+            Route(openapi.FEEDBACK.path, self.tell, methods=["POST"]),
+            Route("/openapi.json", self.describe),
+        ]
+
+    async def describe(self, request: Request) -> Response:
+        """Publish what can be sent here, and how."""
+        return JSONResponse(self._document)
+
+    async def respond(self, request: Request) -> Response:
+        """Keep an answer; the same key again returns the same answer and changes nothing."""
+        key = self._key(request, openapi.RESPONSES)
+        body = _read(NewResponse, await web.body(request))
+        given = Submission(
+            response_id=ResponseId(stable_id("api", *key)),
+            channel="api",
+            origin="api",
+            **{**body.model_dump(), "comment": (body.comment or "").strip() or None},
+        )
+        kept = await _durable(self._keep(given))
+        return _created(
+            KeptResponse(response_id=kept.response_id, band=kept.band, anonymous=kept.anonymous)
+        )
+
+    async def tell(self, request: Request) -> Response:
+        """Keep something said unasked; the same key again changes nothing."""
+        key = self._key(request, openapi.FEEDBACK)
+        body = _read(NewFeedback, await web.body(request))
+        said = Feedback(
+            feedback_id=stable_id("api-feedback", *key),
+            received_at=self._clock.now(),
+            origin="api",
+            vouched=body.customer_id is not None,
+            **{**body.model_dump(), "text": body.text.strip()},
+        )
+        band, anonymous = await _durable(self._note(said))
+        return _created(KeptFeedback(feedback_id=said.feedback_id, band=band, anonymous=anonymous))
+
+    def _key(self, request: Request, write: openapi.Write) -> tuple[str, str]:
+        holder = web.require(request, self._tokens, write.scope)
+        return holder, web.idempotency_key(request)
+
+    async def _keep(self, given: Submission) -> Answer:
+        async with self._database.transaction() as connection:
+            try:
+                new = await record.keep(connection, [given], self._policy(), self._clock.now())
+            except (LookupError, ValueError) as error:
+                raise HTTPException(422, str(error.args[0])) from error
+            kept = new.get(given.response_id)
+            known = kept or await store.response(connection, given.response_id)
+        if known is None or not (kept or decide.same_answer(known, given)):
+            raise HTTPException(422, OTHER)
+        return known
+
+    async def _note(self, said: Feedback) -> tuple[Band, bool]:
+        async with self._database.transaction() as connection:
+            await store.add_feedback(connection, await record.named(connection, said))
+            known = await store.feedback(connection, said.feedback_id)
+        if known is None or known.band is None or not decide.same_words(known, said):
+            raise HTTPException(422, OTHER)
+        return known.band, known.anonymous
+
+
+def _read(kind: type[B], body: bytes) -> B:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise HTTPException(422, describe(error)) from error
+
+
+def _created(body: BaseModel) -> JSONResponse:
+    return JSONResponse(body.model_dump(), status_code=201)
+
+
+async def _durable(work: Awaitable[K]) -> K:
+    try:
+        return await work
+    except (Unavailable, *db.AWAY) as error:
+        raise HTTPException(
+            503, "nothing was kept: send the same again", headers={"Retry-After": "5"}
+        ) from error

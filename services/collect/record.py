@@ -1,0 +1,43 @@
+"""Answers given elsewhere are kept here, whichever way they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.collect import decide, store
+from services.collect.model import Change, Feedback, Invitation, Response, Submission
+from services.collect.policy import Policy
+from shared import db
+
+
+async def keep(
+    connection: db.Connection, given: Sequence[Submission], policy: Policy, now: datetime
+) -> dict[str, Response]:
+    """Keep what is new of these and return that by id; who is named by no id is looked up.
+
+    Raises LookupError or ValueError, before anything is written, when one fits no survey.
+    """
+    unnamed = (each.correlation for each in given if each.customer_id is None)
+    asked = await store.asked_about(connection, (each for each in unnamed if each))
+    changes = [_taken(each, policy, now, asked) for each in given]
+    new = await store.add(connection, changes, now)
+    kept = (each.response for each in changes)
+    return {each.response_id: each for each in kept if each.response_id in new}
+
+
+def _taken(
+    given: Submission, policy: Policy, now: datetime, asked: dict[str, list[Invitation]]
+) -> Change:
+    found = decide.subject(given.touchpoint, asked.get(given.correlation or "", ()))
+    return decide.given_elsewhere(given, policy, now, None if given.customer_id else found)
+
+
+async def named(connection: db.Connection, said: Feedback) -> Feedback:
+    """Return what was said with the customer that its correlation leads to, where none is given."""
+    if said.customer_id is not None or said.correlation is None:
+        return said
+    asked = await store.asked_about(connection, [said.correlation])
+    found = decide.subject("", asked.get(said.correlation, ()))
+    return replace(said, customer_id=found.customer_id, vouched=True) if found else said

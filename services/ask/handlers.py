@@ -32,9 +32,13 @@ Heard = tuple[Signal, str | None]
 
 
 def parse(record: Record) -> Sequence[Item[Event]]:
-    """Read a record; free feedback is no business of asking."""
+    """Read a record; free feedback, and answers of nobody known, are no business of asking."""
     concerns = (Signal, Profile, OptOut, CustomerErased, Response, CaseEvent)
-    return [item for item in own_messages(record) if isinstance(item.value.body, concerns)]
+    return [
+        item
+        for item in own_messages(record)
+        if isinstance(item.value.body, concerns) and not getattr(item.value.body, "anonymous", 0)
+    ]
 
 
 class Desk:

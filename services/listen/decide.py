@@ -15,7 +15,7 @@ from services.listen.model import Mapped, Outcome, Skipped, SourceEvent, Unused
 from shared.catalog.fields import SOURCE_RULES
 from shared.catalog.sources import ProfileMapping, ResponseMapping, SignalMapping, Source
 from shared.contracts.base import Message
-from shared.contracts.envelope import describe
+from shared.contracts.envelope import describe, stable_id
 from shared.contracts.signals import Answer, Profile, Signal
 from shared.errors import UnreadableMessage
 from shared.records import Record
@@ -234,8 +234,8 @@ def _whose(entry: ResponseMapping, mapping: _Mapping) -> str:
     """Return the customer, else a stand-in that keeps answers about one thing in order."""
     if entry.customer is not None:
         return mapping.text("customer", entry.customer)
-    about = mapping.value("correlation", entry.correlation)
-    return stable_id("nobody", mapping.source.source, str(about))
+    about = mapping.value("correlation", entry.correlation) or mapping.text("id", entry.id)
+    return stable_id("nobody", mapping.source.source, about)
 
 
 def _answer(entry: ResponseMapping, mapping: _Mapping) -> Answer:

@@ -26,6 +26,7 @@ SCOPES = (
     "cases:act",
     "decisions:read",
     "responses:write",
+    "feedback:write",
     "alerts:read",
     "sources:read",
     "sources:act",

@@ -170,7 +170,8 @@ def _heard(event: Event) -> Heard | None:
     amended = _HEARD.get(event.type)
     if amended is None or not isinstance(body, Response):
         return None
-    return Heard(body, amended)
+    # Answers of long ago, brought in for the record: nobody is told of them.
+    return None if body.origin == "import" else Heard(body, amended)
 
 
 async def _owners(connection: db.Connection, events: Sequence[Event]) -> Mapping[str, str]:

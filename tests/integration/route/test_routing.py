@@ -268,3 +268,13 @@ async def test_of_two_routers_at_once_only_one_opens_the_case(route_db: db.Datab
     with pytest.raises(asyncpg.UniqueViolationError):
         async with route_db.transaction() as connection:
             await connection.execute("update cases set open = true")
+
+
+async def test_answers_of_long_ago_alert_nobody_whatever_they_say(route_db: db.Database) -> None:
+    imported = {"origin": "import"}
+    low, praise = response("old", **imported), response("kind", band="high", score=10, **imported)
+
+    await take(route_db, CATALOG, completed(low), completed(praise), completed(low, "amended"))
+
+    assert await said(route_db) == {}
+    assert await rows(route_db, "deliveries") == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.listen.decide import decide
 from services.listen.model import Mapped, Skipped, SourceEvent, Unused
@@ -138,6 +139,23 @@ def test_an_answer_without_a_time_of_its_own_takes_that_of_the_record() -> None:
             attributes={"owner": "SP"},
         ),
     )
+
+
+def test_an_answer_may_name_its_order_only() -> None:
+    mapping = {**ANSWERED, "correlation": "body.order_id"}
+    del mapping["customer"]
+    (answer,) = messages(happened(ANSWER), source(responses=[mapping]))
+    (again,) = messages(happened({**ANSWER, "review_id": "r-2"}), source(responses=[mapping]))
+    assert isinstance(answer, Answer)
+    assert isinstance(again, Answer)
+    assert (answer.customer_known, answer.correlation) == (False, "o-1")
+    assert answer.customer_id == again.customer_id != "c-1"
+
+
+def test_an_answer_that_could_name_nobody_is_refused_with_the_catalog() -> None:
+    mapping = {name: rule for name, rule in ANSWERED.items() if name != "customer"}
+    with pytest.raises(ValidationError, match="map `customer`, or at least a `correlation`"):
+        source(responses=[mapping])
 
 
 def test_an_answer_with_no_time_at_all_says_what_to_map() -> None:

@@ -10,11 +10,12 @@ from prometheus_client.metrics_core import Metric
 
 from services.close import metrics, policy, record, store, sweep
 from services.close.handlers import Handlers
-from services.close.http import Api
+from services.close.http import Acting, ActionLinks, Api, Figures, SlackActions
 from services.close.settings import Settings
 from shared import db, tallies, topics
 from shared.clock import Clock
 from shared.consume import own_messages
+from shared.links import Links
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -43,6 +44,12 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.timers({record.CASE: sweep.Sweep(current).due})
     runtime.worker("audit", auditor.run)
     runtime.routes(Api(runtime.database, clock, settings.api_tokens, current).routes())
+    runtime.routes(Figures(runtime.database, clock, settings.api_tokens).routes())
+    acting = Acting(runtime.database, clock, current)
+    links = Links(settings.link_keys) if settings.link_keys else None
+    runtime.routes(ActionLinks(acting, links, current).routes())
+    secret, allowed = settings.slack_signing_secret, settings.outbound_allow
+    runtime.routes(SlackActions(acting, clock, current, secret, allowed).routes())
     runtime.tallies(metrics.counters(current()))
     runtime.gauges(gauges)
     return runtime

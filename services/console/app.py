@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from starlette.routing import Route
 
@@ -31,7 +30,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         clock,
         Close(settings.close_url, settings.api_token),
         Links(settings.link_keys),
-        lambda: ZoneInfo(catalog.current.policy.time_zone),
+        lambda: catalog.current,
         secure=settings.console_url.startswith("https:"),
     )
     live = Live(runtime.wake)

@@ -70,4 +70,8 @@ def running(event: CaseEvent) -> tuple[Deadline, ...]:
     """Return the deadlines that still wait for a person."""
     if event.state not in OPEN:
         return ()
-    return tuple(d for d in event.deadlines if d.clock in CLOCKS and d.met_at is None)
+    return tuple(
+        each
+        for each in event.deadlines
+        if each.clock in CLOCKS and each.met_at is None and each.paused_at is None
+    )

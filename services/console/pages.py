@@ -28,6 +28,7 @@ from services.console.visitor import (
 )
 from services.console.words import HOW, STATES
 from shared import db, languages, wake, web
+from shared.catalog import Catalog, NotInCatalog, RootCause
 from shared.clock import Clock
 from shared.contracts.cases import CaseEvent
 from shared.errors import Unavailable
@@ -55,7 +56,7 @@ class Pages:
         clock: Clock,
         close: Acting,
         links: Links,
-        zone: Callable[[], ZoneInfo],
+        catalog: Callable[[], Catalog],
         *,
         secure: bool,
     ) -> None:
@@ -63,7 +64,7 @@ class Pages:
         self._clock = clock
         self._close = close
         self._links = links
-        self._zone = zone
+        self._catalog = catalog
         self._secure = secure
         self._templates = environment()
         self._catalogues = languages.load(LOCALES)
@@ -141,8 +142,15 @@ class Pages:
             timeline=moments,
             earlier=[each for each in cases if each.case_id != event.case_id],
             causes=causes,
+            named=self._named(event.team),
+            cause_name=self._cause_name(request, event),
             how=HOW,
         )
+
+    def _cause_name(self, request: Request, event: CaseEvent) -> str:
+        names = {each.cause: each.name for each in self._named(event.team)}
+        given = event.root_cause or ""
+        return self._speech(request).text(names[given]) if given in names else given
 
     # --- acting --------------------------------------------------------------------------------
 
@@ -230,7 +238,15 @@ class Pages:
 
     def _speech(self, request: Request) -> Speech:
         language = self._visitor(request).language
-        return Speech(language, self._catalogues[language], self._zone(), self._clock.now())
+        zone = ZoneInfo(self._catalog().policy.time_zone)
+        return Speech(language, self._catalogues[language], zone, self._clock.now())
+
+    def _named(self, team: str) -> tuple[RootCause, ...]:
+        """Return the root causes that a team has named."""
+        try:
+            return self._catalog().team(team).root_causes
+        except NotInCatalog:
+            return ()
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[db.Connection | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from gettext import NullTranslations
@@ -16,8 +16,10 @@ from jinja2.runtime import Context
 
 from services.console import words
 from services.console.model import Moment, Standing
-from shared.catalog import SCALES
-from shared.contracts.cases import CaseScore, Deadline
+from shared import business_time
+from shared.business_time import Span
+from shared.catalog import SCALES, in_language
+from shared.contracts.cases import CaseEvent, CaseScore, Deadline
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -85,6 +87,22 @@ class Speech:
         else:
             text = gettext("%(minutes)s min")
         return text % {"days": days, "hours": hours, "minutes": minutes}
+
+    def text(self, texts: Mapping[str, str]) -> str:
+        """Return a text of the catalog in the language of the page."""
+        return in_language(texts, self.language)
+
+    def arithmetic(self, deadline: Deadline, event: CaseEvent) -> Sequence[Span]:
+        """Return the stretches of open hours that lead to a deadline, where that is not plain."""
+        if deadline.measure != "business" or deadline.met_at or not event.policy:
+            return ()
+        rules = event.policy
+        since = deadline.resumed_at or deadline.started_at
+        if since is None or deadline.paused_at:
+            return ()
+        left = timedelta(seconds=deadline.target_seconds - deadline.used_seconds)
+        calendar = business_time.calendar(rules.time_zone, rules.hours, rules.holidays)
+        return business_time.explain(since, left, calendar)
 
     def target(self, deadline: Deadline) -> str:
         """Say how long a clock was allowed to run."""

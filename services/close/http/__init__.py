@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from services.close.http.acting import Acting
 from services.close.http.api import Api
+from services.close.http.figures import Figures
+from services.close.http.links import ActionLinks
+from services.close.http.slack import SlackActions
 
-__all__ = ["Api"]
+__all__ = ["Acting", "ActionLinks", "Api", "Figures", "SlackActions"]

@@ -41,7 +41,6 @@ class Api:
     ) -> None:
         self._database = database
         self._tokens = tokens
-        self._policy = policy
         self._acting = Acting(database, clock, policy)
 
     def routes(self) -> list[Route]:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -18,13 +17,19 @@ from services.console.app import MIGRATIONS, routes
 from services.console.live import Live
 from services.console.pages import Pages
 from shared import db, migrate
+from shared.catalog import load_files
 from shared.consume import Item
 from shared.contracts.base import Message
 from shared.contracts.envelope import Event
 from shared.links import Links
 from shared.wake import Wake
+from tests.support.catalogs import TEAMS, catalog_files
 from tests.support.clock import START, ManualClock
 
+CAUSES = """\
+  root_causes:
+    - {cause: damaged, name: {en: Something was damaged, zh: 物品损坏}}
+"""
 KEY = "0123456789abcdef0123456789abcdef"
 
 
@@ -95,8 +100,10 @@ async def desk(database: str, clock: ManualClock) -> AsyncIterator[Desk]:
     pool = db.Database(database, "console")
     await pool.open()
     close, live = CloseDouble(), Live(Wake(pool))
-    zone = ZoneInfo("Europe/Berlin")
-    pages = Pages(pool, clock, close, Links([KEY]), lambda: zone, secure=False)
+    catalog = load_files(
+        catalog_files({"policy.yaml": "time_zone: Europe/Berlin\n", "teams.yaml": TEAMS + CAUSES})
+    )
+    pages = Pages(pool, clock, close, Links([KEY]), lambda: catalog, secure=False)
     app = Starlette(routes=routes(pages, live, http.Summary(pool, clock)))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://console") as browser:

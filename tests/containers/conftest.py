@@ -16,7 +16,7 @@ import yaml
 
 from tests.containers import engine, standins
 from tests.containers.engine import Composed, Engine
-from tests.support.processes import free_port
+from tests.support.processes import free_ports
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -112,7 +112,7 @@ def image(machine: Engine, checkout: Path) -> tuple[str, float]:
 
 def _elsewhere(checkout: Path) -> dict[str, int]:
     """Give every service a free port on loopback: somebody may run the usual ones."""
-    ports = {name: free_port() for name in PORTS}
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     lines = ["services:"]
     for name, port in ports.items():
         lines += [f"  {name}:", f'    ports: !override ["127.0.0.1:{port}:{PORTS[name]}"]']

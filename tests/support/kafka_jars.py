@@ -121,7 +121,7 @@ class KafkaHome:
         text = PROPERTIES.format(
             host=LOOPBACK,
             port=self.port,
-            controller=free_port(),
+            controller=free_port(but=self.port),
             logs=self.folder / "data",
         )
         settings.write_text(text + SESSION)

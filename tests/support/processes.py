@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -21,12 +22,18 @@ class ChildFailed(Exception):
     """A child process ended, or stayed silent, before it served."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on now; it stays the caller's to keep."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """So many different ports that nobody listens on now; they stay the caller's to keep."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((LOOPBACK, 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def free_port(*, but: int = 0) -> int:
+    """One such port, another than `but`."""
+    return next(port for port in free_ports(2) if port != but)
 
 
 def replies(port: int, request: bytes, first: bytes, host: str = LOOPBACK) -> bool:

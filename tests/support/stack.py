@@ -23,7 +23,7 @@ from shared.settings import Settings
 from tests.support.databases import Databases
 from tests.support.kafka_broker import KafkaBroker, KafkaGround
 from tests.support.kafka_choice import KafkaSource
-from tests.support.processes import LOOPBACK, free_port, last_lines
+from tests.support.processes import LOOPBACK, free_ports, last_lines
 from tests.support.sinks import MailSink, WebhookSink
 from tests.support.wait import eventually
 
@@ -108,7 +108,7 @@ def of_the_machine() -> dict[str, str]:
 
 def some_ports() -> dict[str, int]:
     """A free port for each service."""
-    return {name: free_port() for name in SERVICES}
+    return dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
 
 
 async def migrate_all(dsn: str, names: Sequence[str] = SERVICES) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import LOOPBACK, Child, ChildFailed, free_port, replies
+from tests.support.processes import LOOPBACK, Child, ChildFailed, free_port, free_ports, replies
 
 ECHO = """
 import socketserver, sys
@@ -94,3 +94,14 @@ def test_another_answer_than_the_expected_one_is_not_ready(tmp_path: Path) -> No
         assert not replies(port, b"hello", b"world", LOOPBACK)
     finally:
         child.kill()
+
+
+def test_ports_taken_together_are_all_different() -> None:
+    """One after the other, the system may give the same one again."""
+    assert len(set(free_ports(200))) == 200
+    assert free_port(but=free_port()) > 0
+
+
+def test_a_port_is_another_than_the_one_already_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.support.processes.free_ports", lambda count: [7, 8][:count])
+    assert (free_port(), free_port(but=7)) == (7, 8)

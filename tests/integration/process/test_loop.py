@@ -28,7 +28,7 @@ SOON = 20.0
 COMMENT = "Nobody <called> me back."
 REACHED = {"how": "phone", "outcome": "We talked about it."}
 RESOLVED = {
-    "root_cause": "missed call-back",
+    "root_cause": "not-solved",
     "action": "Called back.",
     "outcome": "Content again.",
 }

@@ -41,11 +41,16 @@ class Views:
 def tallies(policy: Policy) -> list[TallyMetric]:
     """Return the counters, each known label set at 0."""
     asking = [each for each in policy.touchpoints.values() if each.survey]
+    labels = ("touchpoint", "survey", "band")
+    zeros = tuple((each.touchpoint, each.survey or "", band) for each in asking for band in BANDS)
     return [
         TallyMetric(
             "responses",
             "Answers that became final, by the quality of the experience they report.",
-            ("touchpoint", "survey", "band"),
-            tuple((each.touchpoint, each.survey or "", band) for each in asking for band in BANDS),
-        )
+            labels,
+            zeros,
+        ),
+        TallyMetric(
+            "responses_imported", "Answers of long ago that were brought in.", labels, zeros
+        ),
     ]

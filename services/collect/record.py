@@ -27,6 +27,20 @@ async def keep(
     return {each.response_id: each for each in kept if each.response_id in new}
 
 
+async def keep_old(
+    connection: db.Connection,
+    given: Sequence[tuple[Submission, datetime]],
+    policy: Policy,
+    now: datetime,
+) -> int:
+    """Keep answers of long ago, each with its own time; returns how many were new."""
+    unnamed = (each.correlation for each, _ in given if each.customer_id is None)
+    asked = await store.asked_about(connection, (each for each in unnamed if each))
+    return len(
+        await store.add(connection, [_taken(each, policy, at, asked) for each, at in given], now)
+    )
+
+
 def _taken(
     given: Submission, policy: Policy, now: datetime, asked: dict[str, list[Invitation]]
 ) -> Change:

@@ -298,5 +298,6 @@ async def _say(connection: db.Connection, changes: Sequence[Change], now: dateti
     await timers.cancel(connection, FINAL, [each.response_id for each in finished])
     tally = tallies.Tally()
     for each in finished:
-        tally.add("responses", each.touchpoint, each.survey, each.band)
+        counter = "responses_imported" if each.origin == "import" else "responses"
+        tally.add(counter, each.touchpoint, each.survey, each.band)
     await tally.write(connection)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from services.route import policy
 from services.route.channels.words import Language, say
 from services.route.model import Letter, Notice, NoticeItem, NoticeScore
+from shared.contracts import actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,9 @@ def _link_label(notice: Notice, language: Language) -> str:
 def _actions(notice: Notice, language: Language) -> tuple[Action, ...]:
     if notice.case_id is None or notice.state in policy.ENDED:
         return ()
-    value = f"{notice.case_id}:{notice.version}"
+    value = actions.value(notice.case_id, notice.version)
     if notice.state in (None, "new", "assigned"):
-        return (Action("touchback.acknowledge", say(language, "Take it"), value),)
+        return (Action(f"{actions.SLACK_PREFIX}acknowledge", say(language, "Take it"), value),)
     if notice.state == "acknowledged":
-        return (Action("touchback.contacted", say(language, "Contacted"), value),)
+        return (Action(f"{actions.SLACK_PREFIX}contacted", say(language, "Contacted"), value),)
     return ()

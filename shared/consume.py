@@ -33,10 +33,14 @@ LONGEST_WAIT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[T]):
-    """One event of a record. (source, id) is the same wherever and however often it arrives."""
+    """One event of a record. (source, id) is the same wherever and however often it arrives.
+
+    Without an id it is not remembered, and handled each time it arrives: its handler says what
+    that means.
+    """
 
     source: str
-    id: str
+    id: str | None
     value: T
 
 
@@ -249,11 +253,16 @@ class Consumer(Generic[T]):
         self, connection: db.Connection, items: Sequence[Item[T]], now: datetime
     ) -> list[Item[T]]:
         unique: dict[inbox.Identity, Item[T]] = {}
+        nameless: list[Item[T]] = []
         for item in items:
-            unique.setdefault((item.source, item.id), item)
+            if item.id is None:
+                nameless.append(item)
+            else:
+                unique.setdefault((item.source, item.id), item)
         new = await inbox.accept(connection, unique, now)
-        self._counters.duplicate.labels(topics.group(self._service)).inc(len(items) - len(new))
-        return [item for key, item in unique.items() if key in new]
+        repeats = len(items) - len(nameless) - len(new)
+        self._counters.duplicate.labels(topics.group(self._service)).inc(repeats)
+        return [*(item for key, item in unique.items() if key in new), *nameless]
 
     async def _bury(
         self, connection: db.Connection, refused: Sequence[Refused], now: datetime

@@ -21,7 +21,7 @@ class NotPlain(UnreadableMessage, ValueError):
 def read(value: bytes, what: str) -> Any:
     """Return the data; raises NotPlain, which says what is wrong with `what`."""
     try:
-        data = json.loads(value.decode("utf-8-sig"), parse_constant=_no_constant)
+        data = _DECODER.decode(value.decode().removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise NotPlain(f"{what} is not text in UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
@@ -53,6 +53,9 @@ def kind(value: Any) -> str:
 
 def _no_constant(name: str) -> NoReturn:
     raise NotPlain(f"the body holds {name}, which is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _inspect(data: Any, what: str) -> None:

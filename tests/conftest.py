@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import kafka_choice, postgres
 from tests.support.clock import ManualClock
@@ -21,6 +22,10 @@ from tests.support.sinks import MailSink, WebhookSink
 PROJECT = Path(__file__).parents[1]
 CACHE = PROJECT / ".cache"
 SHARED_DATA = PROJECT.parent / "shared" / "data"
+
+# How long an example takes is a matter of what else the machine does: no test fails for it.
+settings.register_profile("touchback", deadline=None)
+settings.load_profile("touchback")
 
 KAFKA_GROUND = pytest.StashKey[KafkaGround]()
 POSTGRES_FACTS = pytest.StashKey[postgres.PostgresFacts]()

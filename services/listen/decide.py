@@ -161,7 +161,7 @@ def _bound(event: SourceEvent, source: Source, item: Any = None) -> Inputs:
         "record": {"topic": event.topic, "place": event.place, "time": event.at},
     }
     try:
-        return SOURCE_RULES.bind(facts, size=event.size)
+        return SOURCE_RULES.bind(facts, size=event.size, travelled=True)
     except RuleFailed as error:
         raise UnreadableMessage(f"source {source.source}: {error.reason}") from error
 

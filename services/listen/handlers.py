@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import assert_never
 
+from services.listen import store
 from services.listen.decide import understand
-from services.listen.model import Finding, Mapped, Skipped, Unused
+from services.listen.model import (
+    NOT_COUNTED,
+    Counted,
+    Finding,
+    Mapped,
+    Partition,
+    Skipped,
+    Unused,
+)
 from services.listen.policy import Dialects
 from shared import db, logs, outbox
 from shared.consume import Item
@@ -34,7 +43,6 @@ class Listener:
     def parse(self, record: Record) -> Sequence[Item[Finding]]:
         """Raises UnreadableMessage when any source of the topic cannot make sense of the record."""
         dialects = self._current()
-        parent = record.text_headers.get("traceparent")
         outcomes = [
             (source, outcome)
             for source in dialects.on(record.topic)
@@ -48,13 +56,12 @@ class Listener:
         ]
         # Counted once, however many sources share the topic and have nothing to say.
         skipped = [(source.source, out) for source, out in outcomes if isinstance(out, Skipped)][:1]
-        place = f"{record.position}@{record.timestamp}"
         return [
-            Item(source, self._identity(what, place), Finding(source, what, parent))
+            Item(source, self._identity(what), Finding(source, what, record))
             for source, what in (found or skipped)
         ]
 
-    def _identity(self, what: Signal | Answer | Profile | Unused | Skipped, place: str) -> str:
+    def _identity(self, what: Signal | Answer | Profile | Unused | Skipped) -> str | None:
         match what:
             case Signal():
                 return f"signal:{what.signal}:{what.source_event_id}"
@@ -62,10 +69,8 @@ class Listener:
                 return f"answer:{what.answer_id}"
             case Profile():
                 return f"profile:{self._fingerprint(what)}"
-            case Unused():
-                return f"unused:{what.signal}:{place}"
-            case Skipped():
-                return f"skipped:{place}"
+            case Unused() | Skipped():
+                return None
             case _:
                 assert_never(what)
 
@@ -78,26 +83,26 @@ class Listener:
         self, connection: db.Connection, items: Sequence[Item[Finding]], now: datetime
     ) -> None:
         """Publish each item once, and count it."""
+        said = [item for item in items if item.id is not None]
+        silent = [item.value for item in items if item.id is None]
         tally = Tally()
-        messages: list[Outgoing] = []
-        for item in items:
-            finding = item.value
+        for finding in [*(item.value for item in said), *await _uncounted(connection, silent)]:
             tally.add(_tally(finding.what), finding.source)
-            with logs.trace(finding.traceparent):
+        messages: list[Outgoing] = []
+        for item in said:
+            with logs.trace(item.value.record.text_headers.get("traceparent")):
                 messages += self._messages(item)
         await outbox.add(connection, messages, now)
         await tally.write(connection)
 
-    def _messages(self, item: Item[Finding]) -> list[Outgoing]:
+    def _messages(self, item: Item[Finding]) -> Iterator[Outgoing]:
         match item.value.what:
             case Signal() as signal:
-                return [_signal(signal)]
+                yield _signal(signal)
             case Answer() as answer:
-                return [_answer(answer)]
+                yield _answer(answer)
             case Profile() as profile:
-                return [self._profile(profile, stable_id(item.source, item.id))]
-            case Unused() | Skipped():
-                return []
+                yield self._profile(profile, stable_id(item.source, item.id or ""))
 
     def _profile(self, profile: Profile, id: str) -> Outgoing:
         card = {
@@ -113,6 +118,27 @@ class Listener:
             at=profile.updated_at,
             id=id,
         )
+
+
+async def _uncounted(connection: db.Connection, silent: Sequence[Finding]) -> list[Finding]:
+    """Return what was not counted before; told by its place, since a row for each costs too much.
+
+    Records of a partition come in their order, and again in their order.
+    """
+    if not silent:
+        return []
+    before = await store.counted(connection, {each.record.topic for each in silent})
+    fresh: list[Finding] = []
+    marks: dict[Partition, Counted] = {}
+    for each in silent:
+        where = (each.record.topic, each.record.partition)
+        mark = before.get(where, NOT_COUNTED)
+        if not mark.has(each.record):
+            fresh.append(each)
+            marks[where] = marks.get(where, mark).with_(each.record)
+    if marks:
+        await store.count_up_to(connection, marks)
+    return fresh
 
 
 def _signal(signal: Signal) -> Outgoing:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from shared.contracts.signals import Answer, Profile, Signal
+from shared.records import Record
 
 SkipReason = Literal["tombstone", "deleted", "no_rows", "no_mapping", "empty"]
 """Why a record that can be read says nothing to Touchback."""
@@ -72,11 +73,34 @@ Outcome: TypeAlias = Mapped | Skipped
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to store and publish; `traceparent` is that of the record."""
+    """One thing to store and publish, or only to count, and the record that says it."""
 
     source: str
     what: Signal | Answer | Profile | Unused | Skipped
-    traceparent: str | None
+    record: Record
+
+
+Partition: TypeAlias = tuple[str, int]
+"""A topic and the number of a partition of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How far a partition is counted: the last offset, and the latest timestamp on the way."""
+
+    upto: int
+    latest: int
+
+    def has(self, record: Record) -> bool:
+        """Whether this record was counted; one of a topic that was made anew was not."""
+        return record.offset <= self.upto and record.timestamp <= self.latest
+
+    def with_(self, record: Record) -> Counted:
+        """Return how far it is with this record."""
+        return Counted(record.offset, max(self.latest, record.timestamp))
+
+
+NOT_COUNTED = Counted(-1, -1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from shared.catalog.catalog import Catalog
 from shared.catalog.sources import Source
 from shared.catalog.touchpoints import AbsenceTrigger, CountTrigger, EventTrigger, Touchpoint
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dialects:
     """The sources by their topic, or pattern of topics, and the signals that are used."""
 
@@ -22,7 +23,7 @@ class Dialects:
         """Every topic to read that is known by name, in a stable order."""
         return tuple(sorted(name for name in self.by_topic if not name.startswith("^")))
 
-    @property
+    @cached_property
     def patterns(self) -> tuple[str, ...]:
         """What the names of other topics to read look like, in a stable order."""
         return tuple(sorted(name for name in self.by_topic if name.startswith("^")))

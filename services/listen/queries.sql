@@ -16,3 +16,13 @@ delete from pauses where topic = $1
 
 -- name: try_now
 update pauses set next_try = $2, open_until = coalesce($3, open_until) where topic = any($1::text[])
+
+-- name: counted
+-- Locked: a replica that lost a partition in mid-batch may still be at it.
+select topic, partition, upto, latest from counted where topic = any($1::text[])
+order by topic, partition for update
+
+-- name: count_up_to
+insert into counted (topic, partition, upto, latest)
+select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[])
+on conflict (topic, partition) do update set upto = excluded.upto, latest = excluded.latest

@@ -1,12 +1,12 @@
-"""Which topics wait, as replicas share it."""
+"""Which topics wait, and how far records without effect are counted, as replicas share it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from services.listen.model import Pause
+from services.listen.model import Counted, Partition, Pause
 from shared import db, sql
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
@@ -49,3 +49,15 @@ async def try_now(
     """Bring the next try forward; returns how many of these topics were paused."""
     done = await connection.execute(QUERIES["try_now"], list(topics), now, open_until)
     return int(done.rpartition(" ")[2])
+
+
+async def counted(connection: db.Connection, topics: Iterable[str]) -> dict[Partition, Counted]:
+    """Return how far these topics are counted, and keep others from counting there meanwhile."""
+    rows = await connection.fetch(QUERIES["counted"], sorted(topics))
+    return {(row["topic"], row["partition"]): Counted(row["upto"], row["latest"]) for row in rows}
+
+
+async def count_up_to(connection: db.Connection, marks: Mapping[Partition, Counted]) -> None:
+    """Remember that these partitions are counted so far."""
+    rows = [(*where, mark.upto, mark.latest) for where, mark in sorted(marks.items())]
+    await connection.execute(QUERIES["count_up_to"], *zip(*rows, strict=True))

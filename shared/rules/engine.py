@@ -17,10 +17,12 @@ from cel_expr_python.ext.ext_math import ExtMath
 from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
 
+from shared.rules import shortcut
 from shared.rules import text as rule_text
 from shared.rules.errors import InvalidRule, NullGiven, RuleFailed
 from shared.rules.functions import Function
 from shared.rules.program import MOST_CALLS, Called, Inputs, Program, plain, slots, with_slots
+from shared.rules.shortcut import Shortcut
 
 VarType = Literal["string", "int", "double", "bool", "timestamp", "map", "texts", "dyn"]
 """`map` is text -> anything, `texts` is text -> text, `dyn` is checked at run time only."""
@@ -53,6 +55,7 @@ _NAMES = {
     "MAP": "a map",
 }
 _ABSENT: Mapping[str, Any] = {"string": "", "map": {}, "texts": {}, "dyn": None}
+_WALKED = frozenset({"map", "dyn"})
 _WRAPPED = re.compile(r"<input>:(?P<line>\d+):(?P<column>\d+): (?P<message>[^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']+)'.*")
 _FITS: Mapping[str, frozenset[str]] = {
@@ -69,6 +72,7 @@ class Condition:
     text: str
     _rules: Rules = field(repr=False, compare=False)
     _program: Program = field(repr=False, compare=False)
+    _shortcut: Shortcut | None = field(default=None, repr=False, compare=False)
 
     @property
     def words(self) -> frozenset[str]:
@@ -77,7 +81,10 @@ class Condition:
 
     def holds(self, inputs: Mapping[str, Any] | Inputs) -> bool:
         """Raise `RuleFailed` when the rule cannot be answered: an error is never "false"."""
-        result = self._program.run(self._rules.ready(inputs))
+        ready = self._rules.ready(inputs)
+        if self._shortcut and (told := self._shortcut(ready.data)) is not None:
+            return told
+        result = self._program.run(ready)
         if result.type() == cel.Type.BOOL:
             return result.value() is True
         raise RuleFailed(f"gave {_kind(result)}, a condition must give true or false: {self.text}")
@@ -92,10 +99,13 @@ class Expression:
     optional: bool
     _rules: Rules = field(repr=False, compare=False)
     _program: Program = field(repr=False, compare=False)
+    _path: shortcut.Path | None = field(default=None, repr=False, compare=False)
 
     def value(self, inputs: Mapping[str, Any] | Inputs) -> Any:
         """Return a Python value (times are aware, in UTC); raise `RuleFailed` if there is none."""
         ready = self._rules.ready(inputs)
+        if self._path and (told := shortcut.text_at(self._path, ready.data)) is not None:
+            return told
         nullable = self.optional or self.expects == "json"
         try:
             result = self._program.run(ready)
@@ -152,7 +162,8 @@ class Rules:
     def condition(self, text: str) -> Condition:
         """Raise `InvalidRule` unless the rule is sure to give true or false."""
         _check_size(text)
-        return Condition(text, self, self._compile(text, cel.Type.BOOL, "a condition"))
+        program = self._compile(text, cel.Type.BOOL, "a condition")
+        return Condition(text, self, program, shortcut.of(text, self.variables))
 
     def expression(
         self, text: str, expects: Expects = "json", *, optional: bool = False
@@ -161,21 +172,30 @@ class Rules:
         wanted = cel.Type.DYN if expects == "json" else _CEL_TYPES[expects]
         _check_size(text)
         program = self._compile(text, wanted, "this expression")
-        return Expression(text, expects, optional, self, program)
+        path = shortcut.field(text, self.variables) if expects in ("string", "json") else None
+        return Expression(text, expects, optional, self, program, path)
 
-    def bind(self, inputs: Mapping[str, Any], *, size: int | None = None) -> Inputs:
-        """Check and prepare inputs once; `size` spares the measuring where the bytes are known."""
-        data = {
-            name: value
-            for name, path, kind in self._paths
-            if (value := _pick(inputs, path, kind)) is not None or kind == "dyn"
-        }
+    def bind(
+        self, inputs: Mapping[str, Any], *, size: int | None = None, travelled: bool = False
+    ) -> Inputs:
+        """Check and prepare inputs once.
+
+        `size` spares the measuring where the bytes are known, `travelled` a walk through values
+        that came as JSON.
+        """
+        data: dict[str, Any] = {}
+        for name, path, kind in self._paths:
+            value = _pick(inputs, path, kind)
+            if not travelled and kind in _WALKED:
+                value = _travelled(value)
+            if value is not None or kind == "dyn":
+                data[name] = value
         measured = size if size is not None else _measure(data)
         if measured > self._max_input_bytes:
             raise RuleFailed(
                 f"inputs of {measured} bytes: a rule takes at most {self._max_input_bytes}"
             )
-        return Inputs(data, self.activation(data))
+        return Inputs(data, self.activation)
 
     def ready(self, inputs: Mapping[str, Any] | Inputs) -> Inputs:
         """Return inputs as they are when they are prepared, else prepare them."""
@@ -245,9 +265,9 @@ def _is_optional(kind: cel.Type) -> bool:
 
 
 def _pick(inputs: Mapping[str, Any], path: list[str], kind: VarType) -> Any:
-    value: Any = inputs
-    for step in path:
-        value = value.get(step) if isinstance(value, Mapping) else None
+    value: Any = inputs.get(path[0])
+    for step in path[1:]:
+        value = value.get(step) if isinstance(value, (dict, Mapping)) else None
     if value is None:
         if kind == "timestamp":
             return None
@@ -256,7 +276,7 @@ def _pick(inputs: Mapping[str, Any], path: list[str], kind: VarType) -> Any:
         return _ABSENT[kind]
     if kind == "timestamp" and (not isinstance(value, datetime) or value.tzinfo is None):
         raise RuleFailed(f"`{'.'.join(path)}` must be a time with a zone")
-    return _travelled(value) if kind in ("map", "dyn") else value
+    return value
 
 
 def _travelled(value: Any) -> Any:
@@ -286,8 +306,10 @@ def _json(value: Any, text: str) -> Any:
         return value.total_seconds()
     if isinstance(value, float) and not math.isfinite(value):
         raise RuleFailed(f"gave {value}, which cannot travel in a message: {text}")
-    if value is None or isinstance(value, (str, int, float, bool, list, dict)):
+    if value is None or isinstance(value, (str, int, float, bool)):
         return value
+    if isinstance(value, (list, dict)):
+        return _travelled(value)
     raise RuleFailed(f"gave {type(value).__name__}, which cannot travel in a message: {text}")
 
 

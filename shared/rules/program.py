@@ -25,12 +25,24 @@ _NO_VALUE = re.compile(r'No value with name "(?P<name>[^"]*)"')
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
 class Inputs:
     """Inputs that were checked and prepared once, for any number of rules over the same ones."""
 
-    data: Mapping[str, Any]
-    activation: Any
+    __slots__ = ("_activate", "_activation", "data")
+
+    def __init__(
+        self, data: Mapping[str, Any], activate: Callable[[Mapping[str, Any]], Any]
+    ) -> None:
+        self.data = data
+        self._activate = activate
+        self._activation: Any = None
+
+    @property
+    def activation(self) -> Any:
+        """The inputs as the engine takes them; what a shortcut answers never needs them so."""
+        if self._activation is None:
+            self._activation = self._activate(self.data)
+        return self._activation
 
 
 @dataclass(frozen=True, slots=True)

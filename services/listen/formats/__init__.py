@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from services.listen.formats import cloudevents, debezium
@@ -43,7 +42,7 @@ def read(
 
 def envelope(record: Record) -> SourceEvent:
     """Return what is known of a record whose body is still closed."""
-    headers = _headers(record)
+    headers = _headers(record) if record.headers else {}
     return SourceEvent(
         headers=headers,
         body=None,
@@ -56,19 +55,22 @@ def envelope(record: Record) -> SourceEvent:
 
 
 def _event(bare: SourceEvent, content: Content, position: int, among: int) -> SourceEvent:
-    event = replace(
-        bare,
+    place, size = bare.place, bare.size
+    if among > 1:
+        place = f"{place}#{position}"
+        size = len(json.dumps(content.body, ensure_ascii=False).encode())
+    return SourceEvent(
         headers=content.headers,
         body=content.body,
-        before=content.before,
+        key=bare.key,
         at=content.at or bare.at,
+        place=place,
+        size=size,
+        topic=bare.topic,
+        before=content.before,
         nth=position,
         among=among,
     )
-    if among == 1:
-        return event
-    size = len(json.dumps(content.body, ensure_ascii=False).encode())
-    return replace(event, place=f"{bare.place}#{position}", size=size)
 
 
 def _contents(

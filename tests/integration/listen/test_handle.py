@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,21 @@ async def test_played_twice_nothing_new_is_said(listening: Database, clock: Cloc
         "signals": {("olist",): 1},
         "answers": {("olist",): 1},
     }
+
+
+async def test_what_says_nothing_is_counted_once_wherever_a_batch_breaks_off(
+    listening: Database, clock: Clock
+) -> None:
+    olist = consumer(listening, clock, CATALOGS / "olist")
+    said = records("olist.events", [SENT, SHIPPED, b"oops", SENT, DELIVERED, SENT])
+    for first, end in ((0, 4), (0, 4), (2, 6), (5, 6), (0, 6)):
+        await olist.take(said[first:end])
+    counts = await counted(listening)
+    assert counts["events_skipped"] == {("olist",): 3}
+    assert counts["signals_unused"] == {("olist",): 1}
+    anew = [replace(each, timestamp=each.timestamp + 1) for each in said]
+    await olist.take(anew)
+    assert (await counted(listening))["events_skipped"] == {("olist",): 6}
 
 
 async def test_contact_details_leave_encrypted_and_only_they(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.rules import (
+    Condition,
     Expects,
+    Expression,
     InvalidRule,
     RuleFailed,
     Rules,
@@ -240,6 +243,68 @@ def test_a_known_size_is_believed_instead_of_measured() -> None:
     with pytest.raises(RuleFailed, match="inputs of 8193 bytes"):
         RAW.bind({"body": {}}, size=8193)
     assert RAW.condition('key == ""').holds(RAW.bind({"body": {"a": "x" * 9000}}, size=8192))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'body.a == "x"',
+        "body[\"a\"] == 'x' && body.b == 'y'",
+        'body.a in ["x", "y"] && body.b != "y"',
+        'body.a == "x" && body.b == "y" || body.b == "z"',
+        'body.a == "x" ? body.b == "y" : body.b == "z"',
+        'body.a == "x" && body.?b.orValue("") == "y"',
+        'headers["a"] == "x" && body.b in ["y"]',
+        'key == "x" && body.a == "x"',
+        r'body.a == "\x78" && body.b == "y"',
+        'body.a.b == "x"',
+    ],
+)
+def test_a_shortcut_says_what_the_engine_says(rule: str) -> None:
+    condition = RAW.condition(rule)
+    slow = replace(condition, _shortcut=None)
+    odd = (*"xyz", None, 1, True, ["x"], {"b": "x"})
+    bodies = [{"a": a, "b": b} for a in odd for b in odd]
+    for body in [*bodies, *({"a": a} for a in odd), *odd]:
+        for headers in ({"a": "x"}, {"a": "y"}, {}):
+            inputs = {"body": body, "headers": headers, "key": "x"}
+            assert _outcome(condition, inputs) == _outcome(slow, inputs), inputs
+
+
+def _outcome(condition: Condition, inputs: Any) -> bool | str:
+    try:
+        return condition.holds(inputs)
+    except RuleFailed as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("rule", ["body.a", 'body["a"]', "body.a.b", 'headers["a"]'])
+@pytest.mark.parametrize("expects", ["string", "json"])
+def test_looking_a_text_up_gives_what_the_engine_gives(rule: str, expects: Expects) -> None:
+    expression = RAW.expression(rule, expects)
+    slow = replace(expression, _path=None)
+    for value in ("x", "", 1, 1.5, True, None, [], {"b": "y"}, {"b": None}):
+        inputs = {"body": {"a": value}, "headers": {"a": "z"}}
+        assert _value(expression, inputs) == _value(slow, inputs)
+
+
+def _value(expression: Expression, inputs: Any) -> Any:
+    try:
+        return expression.value(inputs)
+    except RuleFailed as error:
+        return str(error)
+
+
+def test_values_that_came_as_json_are_not_walked_through() -> None:
+    body = {"deep": [{"at": NOON}]}
+    walked, bare = RAW.bind({"body": body}), RAW.bind({"body": body}, size=9, travelled=True)
+    assert walked.data["body"] == {"deep": [{"at": NOON.isoformat()}]}
+    assert bare.data["body"] is body
+
+
+def test_times_inside_a_list_that_a_rule_gives_travel_as_texts() -> None:
+    made = RAW.expression('[timestamp("2026-03-02T08:00:00Z")]', "json").value({})
+    assert made == ["2026-03-02T08:00:00+00:00"]
 
 
 # PostgreSQL takes no zero character either, and the library ends a text there.

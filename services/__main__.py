@@ -20,7 +20,10 @@ COMMANDS: dict[str, Command] = {
     "up": Command("services.local", "run all six services on this machine", ("up",)),
     "demo": Command("services.local", "up, and a generated day of customer life", ("demo",)),
     "play": Command("services.local", "put JSON lines onto source topics", ("play",)),
-    "catalog": Command("shared.catalog", "check a catalog"),
+    "catalog": Command("shared.catalog", "check a catalog, and say what differs from another"),
+    "catalog simulate": Command(
+        "services.ask", "what a catalog would do with a few events", ("simulate",)
+    ),
     "health": Command("services.health", "ask the service of this container whether it is ready"),
     "erase": Command("services.ask", "remove a customer's identity everywhere", ("erase",)),
     "listen": Command("services.listen", "the service that maps source events to signals"),
@@ -34,7 +37,7 @@ COMMANDS: dict[str, Command] = {
 
 def usage() -> str:
     """Return the list of commands, one a line."""
-    lines = [f"  {name:<9} {command.help}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<16} {command.help}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: touchback COMMAND [ARGUMENT ...]", "", *lines, ""]) + (
         "\n`touchback COMMAND --help` says more."
     )
@@ -46,6 +49,8 @@ def main() -> None:
     if name in ("--help", "-h"):
         sys.stdout.write(usage() + "\n")
         return
+    if f"{name} {rest[0] if rest else ''}" in COMMANDS:
+        name = f"{name} {rest.pop(0)}"
     command = COMMANDS.get(name)
     if command is None:
         sys.exit(_unknown(name))

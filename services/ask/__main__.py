@@ -11,6 +11,7 @@ import typer
 
 from services.ask import people, store
 from services.ask.app import build
+from services.ask.backtest.commands import add_backtest, add_simulate
 from services.ask.settings import Settings
 from shared import db, process
 from shared.clock import Clock, SystemClock
@@ -93,6 +94,10 @@ def _told(decision: Decision) -> Iterator[str]:
     for rule in decision.rules:
         compared = ", ".join(f"{name}={value}" for name, value in rule.compared.items())
         yield f"  {rule.verdict.replace('_', ' '):<8} {rule.rule:<15} {compared}".rstrip()
+
+
+add_backtest(app, os.environ)
+add_simulate(app, os.environ, _told)
 
 
 if __name__ == "__main__":

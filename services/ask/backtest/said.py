@@ -1,0 +1,132 @@
+"""One line or record of the input: which message it is, in any of the forms that we print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+
+from services.ask.decide.heard import signal_of
+from services.ask.model import RESPONSE
+from shared.contracts.base import Message
+from shared.contracts.cases import CaseEvent
+from shared.contracts.envelope import Event, describe
+from shared.contracts.registry import BY_NAME
+from shared.contracts.responses import OptOut, Response
+from shared.contracts.signals import Answer, CustomerErased, Profile, Signal
+from shared.errors import UnreadableMessage
+
+SIGNAL = "touchback.signal.v1"
+SHAPES: Mapping[str, str] = {
+    "answer_id": "touchback.answer.v1",
+    "response_id": "touchback.response.completed.v1",
+    "updated_at": "touchback.profile.v1",
+}
+"""The field by which a bare body is recognised, and the type that it then is of."""
+
+_FORMS = (
+    "should be a signal, an answer, a response or a profile, or what `listen try --json` prints"
+)
+
+Body: TypeAlias = Signal | Answer | Response | Profile | OptOut | CaseEvent | CustomerErased
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that was heard, and when; `signal` is what triggers hear of it."""
+
+    at: datetime
+    body: Body
+    signal: Signal | None
+
+
+_TIMES: Mapping[type[Message], Callable[[Any], datetime]] = {
+    Signal: lambda body: body.occurred_at,
+    Answer: lambda body: body.answered_at,
+    Response: lambda body: body.received_at,
+    Profile: lambda body: body.updated_at,
+    OptOut: lambda body: body.at,
+    CaseEvent: lambda body: body.at,
+    CustomerErased: lambda body: body.at,
+}
+"""When each happened; messages of other kinds are no business of asking."""
+
+
+def from_line(line: bytes, wanted: frozenset[str]) -> Said | None:
+    """Read a line; None when it says nothing here, or is a signal that nothing depends on.
+
+    Raises UnreadableMessage with one line that says what would be right.
+    """
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableMessage("not JSON; should be one JSON object a line") from error
+    if isinstance(data, dict) and "place" in data and "outcome" in data:
+        # What `listen try` skipped or refused has no message: it is told there.
+        data = data.get("message")
+        if data is None:
+            return None
+    if not isinstance(data, dict):
+        raise UnreadableMessage("not a JSON object; " + _FORMS)
+    # By far the most lines are signals, most of which nothing depends on.
+    if "signal" in data:
+        return _said(SIGNAL, data) if data["signal"] in wanted else None
+    return _said(*_opened(data))
+
+
+def from_event(event: Event, wanted: frozenset[str]) -> Said | None:
+    """Take a message from a topic of ours, under the same conditions."""
+    body, time = event.body, _TIMES.get(type(event.body))
+    if time is None or (isinstance(body, Signal) and body.signal not in wanted):
+        return None
+    return Said(time(body), body, _heard(event))  # type: ignore[arg-type]  # the keys of _TIMES
+
+
+def _opened(data: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the type of a message and its body."""
+    headers = data.get("headers")
+    if isinstance(headers, Mapping) and "body" in data:
+        return str(headers.get("ce_type")), data["body"]
+    for field, kind in SHAPES.items():
+        if field in data:
+            return kind, data
+    if "case_id" in data:
+        raise UnreadableMessage(
+            'a case without its type; should be {"headers": {"ce_type": …}, "body": …}'
+        )
+    raise UnreadableMessage(_FORMS)
+
+
+def _said(kind: str, data: Any) -> Said | None:
+    known = BY_NAME.get(kind)
+    if known is None:
+        raise UnreadableMessage(f"{kind} is no type of message here; {_FORMS}")
+    try:
+        body = known.body.model_validate(data)
+    except ValidationError as error:
+        raise UnreadableMessage(f"{kind}: {describe(error)}") from error
+    if isinstance(body, Signal):
+        return Said(body.occurred_at, body, body)
+    time = _TIMES.get(known.body)
+    if time is None:
+        return None
+    at = time(body)
+    return Said(at, body, _heard(Event("", "", kind, "", at, body)))  # type: ignore[arg-type]
+
+
+def _heard(event: Event) -> Signal | None:
+    body = event.body
+    if not isinstance(body, Answer):
+        return signal_of(event)
+    # `collect` makes a response of it, and that is what triggers hear of.
+    return Signal(
+        signal=RESPONSE,
+        source="touchback/collect",
+        source_event_id=body.answer_id,
+        customer_id=body.customer_id,
+        occurred_at=body.answered_at,
+    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP as LINES
-from email.policy import SMTPUTF8
+from email.policy import EmailPolicy
 from typing import Any
 
 import aiosmtplib
@@ -20,6 +19,8 @@ DATA = 20.0
 """Seconds; together less than the minute after which a loop counts as dead."""
 
 AWAY = (aiosmtplib.SMTPException, OSError, TimeoutError)
+LONGEST_LINE = 998
+"""Characters of a line, as RFC 5322 allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,7 @@ class Mailer:
 
     async def prepare(self, message: EmailMessage, recipient: str) -> Ready | Deferred | Rejected:
         """Do all that may be broken off: until it is handed over, nothing of a mail is out."""
-        policy = LINES if recipient.isascii() else SMTPUTF8
-        content = message.as_bytes(policy=policy)
+        content = written(message, international=not recipient.isascii())
         try:
             async with asyncio.timeout(CONNECT):
                 client = await self._connected()
@@ -103,6 +103,26 @@ class Mailer:
             await self.close()
             return Deferred(_said(error))
         return None
+
+
+class _Whole(EmailPolicy):
+    """Leaves headers of plain characters in one line.
+
+    Folded, a long link turns into encoded words, which no mail program takes for a link in
+    List-Unsubscribe; and a subject that begins on the second line is read with a space before it.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """Return the header as it goes out."""
+        line = f"{name}: {value}"
+        if line.isascii() and line.isprintable() and len(line) <= LONGEST_LINE:
+            return (line + self.linesep).encode()
+        return super().fold_binary(name, value)
+
+
+def written(message: EmailMessage, *, international: bool = False) -> bytes:
+    """Return a mail as it goes over the wire."""
+    return message.as_bytes(policy=_Whole(linesep="\r\n", utf8=international))
 
 
 def _refused(error: aiosmtplib.SMTPResponseException, reason: str) -> Deferred | Rejected:

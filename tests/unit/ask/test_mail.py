@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
 
 from services.ask.channels.mail import Composer
+from services.ask.channels.smtp import written
 from services.ask.letters import BadAddress, Letter
 from shared.catalog.policy import Brand
 from shared.catalog.touchpoints import Survey
@@ -91,6 +93,24 @@ def test_the_mail_says_why_it_came_and_how_to_stop_it() -> None:
         assert "until 16 March 2026" in part
     assert message["List-Unsubscribe"] == "<http://feedback.example/stop/TOKEN>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_headers_of_plain_characters_go_out_as_they_are_however_long() -> None:
+    stop = f"https://feedback.a-longer-name.example/stop/{'t' * 110}"
+    brand = Brand(name="Shop" * 12)
+    letter = replace(a_letter(brand=brand), stop_url=stop)
+    head = written(Composer("ask@shop.example").compose(letter)).partition(b"\r\n\r\n")[0]
+    lines = head.decode().split("\r\n")
+    assert f"List-Unsubscribe: <{stop}>" in lines
+    assert f"Subject: {brand.name}: How was the delivery?" in lines
+
+
+def test_other_headers_are_encoded_in_lines_of_usual_length() -> None:
+    letter = a_letter(language="zh", brand=Brand(name="一家名字很长的店" * 6))
+    lines = written(Composer("ask@shop.example").compose(letter)).split(b"\r\n")
+    subject = [line for line in lines if b"?5LiA5a62ZCN" in line or line.startswith(b"Subject")]
+    assert subject
+    assert max(map(len, subject)) <= 78
 
 
 @pytest.mark.parametrize(

@@ -63,15 +63,16 @@ class JsonLines(logging.Formatter):
         parent = traceparent()
         if parent:
             line["trace_id"] = parent.split("-")[1]
-        line.update({k: v for k, v in vars(record).items() if k not in _STANDARD})
+        given = {k: v for k, v in vars(record).items() if k not in _STANDARD}
+        line |= {k: self._without_rows(v) if isinstance(v, str) else v for k, v in given.items()}
         if record.exc_info:
             line["exception"] = self._without_rows(self.formatException(record.exc_info))
         return json.dumps(line, default=str, ensure_ascii=False)
 
     @staticmethod
-    def _without_rows(traceback: str) -> str:
+    def _without_rows(text: str) -> str:
         """Leave out where PostgreSQL quotes the row at fault: it holds what customers said."""
-        return "\n".join(line for line in traceback.splitlines() if not line.startswith("DETAIL:"))
+        return "\n".join(line for line in text.splitlines() if not line.startswith("DETAIL:"))
 
 
 def configure(service: str, level: str) -> None:

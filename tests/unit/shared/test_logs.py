@@ -53,3 +53,8 @@ def test_the_row_that_postgresql_quotes_is_left_out() -> None:
         line = formatted(exc_info=sys.exc_info())
     assert "null value in column" in str(line["exception"])
     assert "secret words" not in str(line["exception"])
+
+
+def test_the_row_is_left_out_of_what_stands_beside_the_message_too() -> None:
+    said = "duplicate key\nDETAIL:  Key (customer_id)=(kim@example.com) already exists."
+    assert formatted(error=said)["error"] == "duplicate key"

@@ -14,7 +14,7 @@ from services.ask.decide.triggers import Found, hear
 from services.ask.decide.turns import Verdict, begin, turn
 from services.ask.model import DecisionId, Person, Seen
 from services.ask.policy import Book, book
-from services.ask.record import Recorder, withdrawn
+from services.ask.record import Recorder, come_back, withdrawn
 from shared import db
 from shared.catalog.catalog import Catalog
 from shared.consume import Item, own_messages
@@ -82,7 +82,11 @@ class Desk:
             return
         await lives.lock(connection, customers)
         persons = await lives.load(connection, customers, now)
-        await self._turn(connection, book(self._catalog()), persons, [], now)
+        plans = book(self._catalog())
+        await self._turn(connection, plans, persons, [], now)
+        # The catalog may have changed, and let them wait longer: these were their only timers.
+        waiting = [each for person in persons.values() for each in person.waiting.values()]
+        await come_back(connection, plans, [each for each in waiting if each.decision_id in ids])
 
     async def visit(
         self, connection: db.Connection, plans: Book, found: Sequence[Found], now: datetime

@@ -11,7 +11,7 @@ from prometheus_client import Histogram
 from services.ask import lives, store
 from services.ask.decide.gates import explain, gone, next_possible_at, useful_until
 from services.ask.decide.turns import Verdict, released_at
-from services.ask.model import NOTICE, Act, Ask, Later, Silent
+from services.ask.model import NOTICE, Act, Ask, Candidate, Later, Silent
 from services.ask.policy import Book, Plan
 from shared import db, logs, outbox
 from shared.catalog.catalog import Catalog
@@ -136,6 +136,11 @@ async def withdrawn(
     await tally.write(connection)
 
 
+async def come_back(connection: db.Connection, book: Book, waiting: Iterable[Candidate]) -> None:
+    """Set the timers of waiting moments."""
+    await schedule(connection, [_timer(each, book.plans.get(each.touchpoint)) for each in waiting])
+
+
 def decision_of(verdict: Verdict, version: str, now: datetime) -> asks.Decision:
     """Return a verdict as the others see it."""
     candidate, signal, made = verdict.candidate, verdict.candidate.signal, verdict.decision
@@ -199,14 +204,14 @@ def _invitation_id(verdict: Verdict) -> str | None:
 
 async def _wait(connection: db.Connection, verdicts: Sequence[Verdict]) -> None:
     await lives.save_waiting(connection, [each.candidate for each in verdicts])
-    await schedule(connection, [_timer(each) for each in verdicts])
+    await schedule(connection, [_timer(each.candidate, each.plan) for each in verdicts])
 
 
-def _timer(verdict: Verdict) -> Timer:
+def _timer(candidate: Candidate, plan: Plan | None) -> Timer:
     # A name of its own for each time: setting one that another sweep holds would wait for that
     # sweep, which waits for this customer.
-    at = released_at(verdict.candidate, verdict.plan)
-    return Timer(DECIDE, f"{verdict.candidate.decision_id}@{at.isoformat()}", at)
+    at = released_at(candidate, plan)
+    return Timer(DECIDE, f"{candidate.decision_id}@{at.isoformat()}", at)
 
 
 def _tally(verdicts: Iterable[Verdict]) -> Tally:

@@ -30,7 +30,7 @@ from shared.timers import Sweep
 from shared.wake import Wake
 from tests.support.clock import START, ManualClock
 from tests.support.wait import eventually
-from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
+from tests.unit.ask.moments import FILES, a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
 
 KEYS = ("k" * 32,)
 
@@ -278,6 +278,20 @@ async def test_a_touchpoint_that_left_the_catalog_meanwhile_is_not_asked(
     only = "- touchpoint: delivered\n  on: {signal: order.delivered}\n  survey: delivery\n"
     await sweep(ask, clock, a_desk({"touchpoints.yaml": only}))
     assert await decisions(ask) == {"e1/returned": "not_eligible"}
+
+
+async def test_a_moment_comes_back_when_the_catalog_lets_it_wait_longer_meanwhile(
+    ask: db.Database, clock: ManualClock
+) -> None:
+    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    policy = FILES["policy.yaml"].replace("hold_window: 0", "hold_window: 15m")
+    patient = a_desk({"policy.yaml": policy})
+    clock.advance(hours(1))
+    await sweep(ask, clock, patient)
+    assert await decisions(ask) == {}
+    clock.advance(hours(0.25))
+    await sweep(ask, clock, patient)
+    assert await decisions(ask) == {"e1/returned": "ask"}
 
 
 async def test_the_newest_value_of_each_field_wins_whatever_the_order(ask: db.Database) -> None:

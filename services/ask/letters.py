@@ -49,6 +49,13 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """It was not handed over: its customer is not written to at this hour."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """It will never be taken over this channel; `reason` is one of metrics.FAILURES."""
 
@@ -63,7 +70,7 @@ class Ambiguous:
     detail: str
 
 
-Outcome: TypeAlias = Accepted | Deferred | Rejected | Ambiguous
+Outcome: TypeAlias = Accepted | Deferred | Postponed | Rejected | Ambiguous
 
 
 class Ready(Protocol):

@@ -216,6 +216,11 @@ class Sending:
         """Whether it is a notice: nobody but its customer hears of it."""
         return self.invitation.survey == NOTICE
 
+    @property
+    def deadline(self) -> datetime:
+        """When it is too late for it."""
+        return self.invitation.expires_at if self.reminds else self.useful_until
+
     def as_sent(self, now: datetime) -> Invitation:
         """Return the invitation as it is once it was sent; a reminder gives it no more time."""
         if self.reminds:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.ask import contacts, sends
-from services.ask.letters import Accepted, Ambiguous, Deferred, Outcome, Rejected
+from services.ask.letters import Accepted, Ambiguous, Deferred, Outcome, Postponed, Rejected
 from services.ask.model import Contact, Sending
 from services.ask.policy import FIELDS, reachable
 from shared import db, outbox
@@ -45,6 +45,8 @@ async def write(
             await _failed(connection, sending, outcome, catalog, now)
         case Deferred():
             await _deferred(connection, sending, outcome, catalog, now)
+        case Postponed(until=until):
+            await sends.mark_again(connection, sending, sending.channel, sending.tried, until)
         case Ambiguous():
             await _unknown(connection, sending, outcome)
 
@@ -137,11 +139,16 @@ async def _deferred(
     tired = sending.attempts >= TRIES
     other = await next_channel(connection, sending, catalog) if tired else None
     tried = [*sending.tried, sending.channel] if other else sending.tried
-    wait = max(backoff(sending.attempts), outcome.retry_after or timedelta(0))
-    at = now if other else now + wait
+    at = now if other else _next_try(sending, outcome, now)
     await sends.mark_again(connection, sending, other or sending.channel, tried, at)
     extra = {"action": "ask_deferred", **_about(sending), "detail": outcome.detail, "next": other}
     _log.warning("ask is tried again later", extra=extra)
+
+
+def _next_try(sending: Sending, outcome: Deferred, now: datetime) -> datetime:
+    # However long a provider asks for: as long as an ask waits, its customer gets no other one.
+    wait = max(backoff(sending.attempts), outcome.retry_after or timedelta(0))
+    return min(now + wait, sending.deadline + timedelta(milliseconds=1))
 
 
 async def _unknown(connection: db.Connection, sending: Sending, outcome: Ambiguous) -> None:
@@ -155,8 +162,11 @@ async def _reminder(
 ) -> None:
     """A reminder is a courtesy: it counts nowhere, and what does not work out is let go."""
     if isinstance(outcome, Deferred) and sending.attempts < TRIES:
-        wait = max(backoff(sending.attempts), outcome.retry_after or timedelta(0))
-        await sends.mark_reminded(connection, sending, "planned", now + wait)
+        at = _next_try(sending, outcome, now)
+        await sends.mark_reminded(connection, sending, "planned", at)
+        return
+    if isinstance(outcome, Postponed):
+        await sends.mark_reminded(connection, sending, "planned", outcome.until)
         return
     states: Mapping[type[Outcome], str] = {Accepted: "sent", Ambiguous: "unknown"}
     state = states.get(type(outcome), "dropped")

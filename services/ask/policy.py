@@ -135,7 +135,7 @@ class Book:
 
 def book(catalog: Catalog) -> Book:
     """Take from the catalog what concerns asking."""
-    plans = {each.touchpoint: _plan(each, catalog) for each in catalog.touchpoints}
+    plans = {each.touchpoint: plan_of(each, catalog) for each in catalog.touchpoints}
     on_signal = _grouped(
         (_trigger(each), plans[each.touchpoint])
         for each in catalog.touchpoints
@@ -170,7 +170,8 @@ def _trigger(touchpoint: Touchpoint) -> str:
             return CASE_RESOLVED
 
 
-def _plan(touchpoint: Touchpoint, catalog: Catalog) -> Plan:
+def plan_of(touchpoint: Touchpoint, catalog: Catalog) -> Plan:
+    """Return a touchpoint as asking sees it."""
     policy, on = catalog.policy, touchpoint.on
     recovery = isinstance(on, RecoveryTrigger)
     return Plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -95,15 +95,18 @@ async def other_contact(connection: db.Connection, sending: Sending) -> datetime
 async def settled(
     connection: db.Connection, sending: Sending, cancel_on: Sequence[str]
 ) -> str | None:
-    """Return what makes a reminder needless: an answer, an open case, or a cancelling event."""
+    """Return what makes a message needless: a cancelling event, an open case; for a reminder also
+    an answer."""
     asked = sending.invitation
-    since = sending.sent_at or asked.at
-    questions: Mapping[str, tuple[object, ...]] = {
-        "answered_since": (asked.customer_id, asked.touchpoint, since),
-        "open_case": (asked.customer_id,),
-        "cancelled_since": (asked.customer_id, asked.correlation, cancel_on, asked.occurred_at),
-    }
-    for name, values in questions.items():
+    questions: list[tuple[str, tuple[object, ...]]] = [
+        ("cancelled_since", (asked.customer_id, asked.correlation, cancel_on, asked.occurred_at))
+    ]
+    if sending.reminds or not sending.exempt:
+        questions.append(("open_case", (asked.customer_id,)))
+    if sending.reminds:
+        since = sending.sent_at or asked.at
+        questions.append(("answered_since", (asked.customer_id, asked.touchpoint, since)))
+    for name, values in questions:
         if await connection.fetchval(QUERIES[name], *values):
             return name
     return None

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.ask import contacts, outcomes, sends
-from services.ask.letters import Deferred, Outcome, Rejected
+from services.ask.decide.window import opens_at, zone
+from services.ask.letters import Deferred, Outcome, Postponed, Rejected
 from services.ask.model import Contact, Sending, stopped_by
 from services.ask.outbound import Address, Outbound
-from services.ask.policy import FIELDS, REPEATABLE, reachable
+from services.ask.policy import FIELDS, REPEATABLE, Plan, plan_of, reachable
 from shared import db, logs
 from shared.catalog.catalog import NotInCatalog
 from shared.clock import Clock
@@ -40,7 +41,7 @@ class Claim:
 
     sending: Sending
     address: Address
-    refused: Rejected | None
+    refused: Rejected | Postponed | None
 
 
 class _NoToken(Exception):
@@ -127,10 +128,12 @@ class Sender:
 
     async def _refusal(
         self, connection: db.Connection, sending: Sending, now: datetime
-    ) -> Rejected | None:
+    ) -> Rejected | Postponed | None:
         """Judge once more what may have changed since the decision."""
-        asked = sending.invitation
-        if now > (asked.expires_at if sending.reminds else sending.useful_until):
+        asked, plan = sending.invitation, self._plan(sending)
+        if plan is None:
+            return Rejected("not_eligible")
+        if now > sending.deadline:
             return Rejected("stale_event")
         wishes = (await contacts.opt_outs(connection, [asked.customer_id])).get(asked.customer_id)
         if stopped_by(wishes or frozenset(), asked.touchpoint):
@@ -141,23 +144,14 @@ class Sender:
             return Rejected("no_consent")
         if not reachable(card, sending.channel):
             return Rejected("no_address")
-        return await self._overtaken(connection, sending)
+        return await _overtaken(connection, sending, plan) or _hour(sending, card, plan, now)
 
-    async def _overtaken(self, connection: db.Connection, sending: Sending) -> Rejected | None:
-        if sending.reminds:
-            settled = await sends.settled(connection, sending, self._cancel_on(sending))
-            return Rejected("cancelled", settled) if settled else None
-        if not sending.exempt and await sends.other_contact(connection, sending):
-            return Rejected("cap_person")
-        return None
-
-    def _cancel_on(self, sending: Sending) -> list[str]:
+    def _plan(self, sending: Sending) -> Plan | None:
+        catalog = self._outbound.catalog()
         try:
-            return list(
-                self._outbound.catalog().touchpoint(sending.invitation.touchpoint).cancel_on
-            )
+            return plan_of(catalog.touchpoint(sending.invitation.touchpoint), catalog)
         except NotInCatalog:
-            return []
+            return None
 
     async def _outcome(self, claim: Claim, now: datetime) -> Outcome:
         if claim.refused:
@@ -183,6 +177,25 @@ class Sender:
                 await asyncio.sleep(0.1 * 2**attempt)
             else:
                 return
+
+
+async def _overtaken(connection: db.Connection, sending: Sending, plan: Plan) -> Rejected | None:
+    settled = await sends.settled(connection, sending, sorted(plan.cancel_on))
+    if settled:
+        return Rejected("open_case" if settled == "open_case" else "cancelled", settled)
+    counts = not sending.reminds and not sending.exempt
+    if counts and await sends.other_contact(connection, sending):
+        return Rejected("cap_person")
+    return None
+
+
+def _hour(
+    sending: Sending, card: Contact, plan: Plan, now: datetime
+) -> Rejected | Postponed | None:
+    opening = opens_at(now, plan.window, zone(card, sending.invitation.attributes, plan))
+    if opening > sending.deadline:
+        return Rejected("quiet_hours_expired")
+    return Postponed(opening) if opening > now else None
 
 
 async def _address(connection: db.Connection, sending: Sending) -> Address:

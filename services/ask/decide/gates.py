@@ -276,7 +276,7 @@ def _person_compared(facts: Facts, plan: Plan, now: datetime) -> Compared:
 
 
 def _opening(facts: Facts, plan: Plan, now: datetime) -> datetime:
-    return opens_at(now, plan.window, zone(facts.contact, facts.candidate.signal, plan))
+    return opens_at(now, plan.window, zone(facts.contact, facts.candidate.signal.attributes, plan))
 
 
 def _expires_first(facts: Facts, plan: Plan, now: datetime) -> bool:
@@ -284,7 +284,7 @@ def _expires_first(facts: Facts, plan: Plan, now: datetime) -> bool:
 
 
 def _expires_first_compared(facts: Facts, plan: Plan, now: datetime) -> Compared:
-    where = zone(facts.contact, facts.candidate.signal, plan)
+    where = zone(facts.contact, facts.candidate.signal.attributes, plan)
     return {
         "local_time": now.astimezone(where).isoformat(),
         "time_zone": where.key,

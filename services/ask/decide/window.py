@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.ask.model import Contact
 from services.ask.policy import Plan
 from shared.catalog.policy import SendWindow
-from shared.contracts.signals import Signal
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 
-def zone(contact: Contact, signal: Signal, plan: Plan) -> ZoneInfo:
+def zone(contact: Contact, attributes: Mapping[str, object], plan: Plan) -> ZoneInfo:
     """Return the zone of the customer, else of the account: the one that the event is about (its
     attribute `time_zone`), or the one on the card; else of the touchpoint, else of the policy,
     which is UTC unless told otherwise."""
-    account = signal.attributes.get("time_zone")
+    account = attributes.get("time_zone")
     cards = (contact.time_zone, account, contact.account_zone)
     names = (*cards, plan.time_zone, plan.last_time_zone)
     found = (_known(name) for name in names if isinstance(name, str) and name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 
 import aiohttp
 import httpx
@@ -69,6 +69,15 @@ class Post:
         }
         self.catalog = a_catalog(files)
 
+    def hours(self, start: str, end: str) -> None:
+        """Write to customers at these hours only."""
+        assert self.catalog is not None
+        window = self.catalog.policy.send_window.model_copy(
+            update={"start": time.fromisoformat(start), "end": time.fromisoformat(end)}
+        )
+        policy = self.catalog.policy.model_copy(update={"send_window": window})
+        self.catalog = self.catalog.model_copy(update={"policy": policy})
+
     def current(self) -> Catalog:
         assert self.catalog is not None
         return self.catalog
@@ -88,12 +97,15 @@ class Post:
         outbound = Outbound(self.current, Links(KEYS), PII, every, URL)
         return Sender(self.pool, self.clock, Wake(self.pool), outbound, channel)
 
-    async def plan(self, customer: str = "kim", *, phone: bool = True) -> None:
+    async def plan(
+        self, customer: str = "kim", *, phone: bool = True, about: str | None = None
+    ) -> None:
         """Decide to ask."""
         decider = Decider(self.current, Links(KEYS), URL, decision_delay(CollectorRegistry()))
         number = PII.encrypt("+4915112345678") if phone else None
         card = a_profile(PII.encrypt(f"{customer}@example.com"), customer, phone=number)
-        await tell(self.pool, decider, card, a_signal(customer, customer=customer))
+        event = a_signal(customer, customer=customer, correlation=about)
+        await tell(self.pool, decider, card, event)
 
     async def invitation(self) -> str:
         """The id of the only ask."""
@@ -311,6 +323,81 @@ async def test_a_reminder_that_the_server_cannot_take_now_is_tried_again(post: P
     post.clock.advance(timedelta(minutes=1))
     await post.sender("email").step()
     assert (await post.reminder(), len(post.mails.mails)) == ("sent", 2)
+
+
+async def test_nobody_is_reminded_at_night(post: Post) -> None:
+    await reminded(post)
+    post.hours("08:00", "12:00")
+    assert await post.sender("email").step()
+    assert (await post.reminder(), len(post.mails.mails)) == ("planned", 1)
+    post.clock.advance(timedelta(hours=20) - timedelta(seconds=1))
+    assert not await post.sender("email").step()
+    post.clock.advance(timedelta(seconds=1))
+    assert await post.sender("email").step()
+    assert (await post.reminder(), len(post.mails.mails)) == ("sent", 2)
+
+
+async def test_an_ask_that_is_tried_again_waits_for_the_morning(post: Post) -> None:
+    post.use("email")
+    await post.plan()
+    post.hours("08:00", "12:01")
+    post.mails.answer_next("451 later")
+    await post.sender("email").step()
+    post.clock.advance(timedelta(minutes=1))
+    assert await post.sender("email").step()
+    post.clock.advance(timedelta(hours=19))
+    assert not await post.sender("email").step()
+    assert (await states(post.pool), post.mails.mails) == (["planned"], [])
+    post.clock.advance(timedelta(minutes=59))
+    assert await post.sender("email").step()
+    assert (await states(post.pool), len(post.mails.mails)) == (["sent"], 1)
+
+
+async def test_an_ask_whose_morning_comes_too_late_is_given_up(post: Post) -> None:
+    post.use("email", "  useful_for: 12h\n")
+    await post.plan()
+    post.hours("08:00", "12:00")
+    await post.sender("email").step()
+    assert (await states(post.pool), await events(post.pool)) == (["failed"], ["failed"])
+    assert await failures(post.pool) == {("email", "quiet_hours_expired"): 1}
+
+
+@pytest.mark.parametrize(
+    ("happened", "reason"),
+    [
+        pytest.param(
+            "insert into signals (source, source_event_id, signal, customer_id, occurred_at,"
+            " correlation, heard_at)"
+            " values ('shop', 'x', 'order.returned', 'kim', '2026-03-02 12:00Z', 'o-1', now())",
+            "cancelled",
+            id="it came back",
+        ),
+        pytest.param("insert into cases values ('case', 'kim', 1, true)", "open_case", id="a case"),
+    ],
+)
+async def test_an_ask_that_is_tried_again_is_judged_again(
+    post: Post, happened: str, reason: str
+) -> None:
+    post.use("email", "  cancel_on: [order.returned]\n")
+    await post.plan(about="o-1")
+    post.mails.answer_next("451 later")
+    await post.sender("email").step()
+    async with post.pool.transaction() as connection:
+        await connection.execute(happened)
+    post.clock.advance(timedelta(minutes=1))
+    await post.sender("email").step()
+    assert (await states(post.pool), post.mails.mails) == (["failed"], [])
+    assert await failures(post.pool) == {("email", reason): 1}
+
+
+async def test_a_provider_that_asks_for_years_holds_no_budget_for_years(post: Post) -> None:
+    post.use("sms", "  useful_for: 72h\n")
+    await post.plan()
+    post.hook.answer_next(Answer(503, headers={"Retry-After": "99999999"}))
+    await post.sender("sms").step()
+    post.clock.advance(timedelta(hours=72, seconds=1))
+    assert await post.sender("sms").step()
+    assert (await states(post.pool), len(post.hook.calls)) == (["failed"], 1)
 
 
 async def report(post: Post, outcome: str, key: str = "k") -> int:

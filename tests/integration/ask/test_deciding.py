@@ -30,7 +30,15 @@ from shared.timers import Sweep
 from shared.wake import Wake
 from tests.support.clock import START, ManualClock
 from tests.support.wait import eventually
-from tests.unit.ask.moments import FILES, a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
+from tests.unit.ask.moments import (
+    FILES,
+    a_catalog,
+    a_profile,
+    a_signal,
+    an_event,
+    an_opt_out,
+    hours,
+)
 
 KEYS = ("k" * 32,)
 

@@ -100,4 +100,4 @@ def test_the_zone_is_the_customers_else_the_next_best(
     entry = f"- touchpoint: delivered\n  on: {{signal: order.delivered}}\n  survey: delivery{own}\n"
     plan = a_plan("delivered", a_catalog({"touchpoints.yaml": entry, "policy.yaml": all_}))
     signal = a_signal(time_zone=account)
-    assert zone(Contact(time_zone=card), signal, plan).key == found
+    assert zone(Contact(time_zone=card), signal.attributes, plan).key == found

@@ -8,7 +8,7 @@ import pytest
 
 from services.ask.decide.window import zone
 from services.ask.model import Contact
-from tests.unit.ask.moments import a_plan, a_signal
+from tests.unit.ask.moments import a_plan
 
 PLAN = replace(a_plan(), time_zone="Asia/Tokyo", last_time_zone="Europe/Berlin")
 
@@ -36,4 +36,4 @@ PLAN = replace(a_plan(), time_zone="Asia/Tokyo", last_time_zone="Europe/Berlin")
 def test_the_nearest_zone_counts(
     contact: Contact, attributes: dict[str, object], expected: str
 ) -> None:
-    assert zone(contact, a_signal(**attributes), PLAN).key == expected
+    assert zone(contact, attributes, PLAN).key == expected

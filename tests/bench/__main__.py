@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import latency, lateness, listen, routing, timers
+from tests.bench import collect, latency, lateness, listen, routing, timers
 from tests.support import kafka_choice, postgres
 from tests.support.databases import Databases
 from tests.support.kafka_broker import KafkaGround
@@ -21,6 +21,7 @@ from tests.support.stack import PROJECT, Ground
 
 CACHE = PROJECT / ".cache"
 MEASURES = {
+    "collect": collect.measure,
     "lateness": lateness.measure,
     "latency": latency.measure,
     "listen": listen.measure,

@@ -37,11 +37,11 @@ select response_id, invitation_id, touchpoint, survey, metric, customer_id, scor
        revision, draft, correlation, attribution, attributes, anonymous
 from responses where invitation_id = $1
 
--- name: response
+-- name: responses
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
        revision, draft, correlation, attribution, attributes, anonymous
-from responses where response_id = $1
+from responses where response_id = any($1::text[])
 
 -- name: lock_unfinished
 -- In one order, so that sweeps of several replicas never deadlock.

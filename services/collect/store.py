@@ -100,10 +100,11 @@ async def response_to(connection: db.Connection, asked: InvitationId) -> Respons
     return Response(**_facts(row)) if row else None
 
 
-async def response(connection: db.Connection, wanted: ResponseId) -> Response | None:
-    """Return an answer by its id."""
-    row = await connection.fetchrow(QUERIES["response"], wanted)
-    return Response(**_facts(row)) if row else None
+async def responses(connection: db.Connection, wanted: Iterable[ResponseId]) -> dict[str, Response]:
+    """Return those of these answers that are there, by id."""
+    ids = list(wanted)
+    rows = await connection.fetch(QUERIES["responses"], ids) if ids else ()
+    return {row["response_id"]: Response(**_facts(row)) for row in rows}
 
 
 async def lock_unfinished(

@@ -65,9 +65,7 @@ def _taken(seconds: Sequence[float], over: float) -> Taken:
 async def answers(stack: Stack, numbers: Iterator[int]) -> Taken:
     """Many programs post one answer after the other."""
     started = time.monotonic()
-    took = await asyncio.gather(
-        *(_post(stack, numbers, started + SECONDS) for _ in range(AT_ONCE))
-    )
+    took = await asyncio.gather(*(_post(stack, numbers, started + SECONDS) for _ in range(AT_ONCE)))
     return _taken([each for one in took for each in one], time.monotonic() - started)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from services.collect.model import Feedback, ResponseId, Submission
 from services.collect.model import Response as Answer
 from services.collect.policy import Policy
 from services.collect.settings import Settings
+from services.collect.together import Together
 from shared import db, web
 from shared.clock import Clock
 from shared.contracts import openapi
@@ -44,6 +45,7 @@ class Api:
         self._tokens = settings.api_tokens
         self._policy = policy
         self._document = openapi.document()
+        self._answers = Together(self._keep)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -67,7 +69,10 @@ class Api:
             origin="api",
             **{**body.model_dump(), "comment": (body.comment or "").strip() or None},
         )
-        kept = await _durable(self._keep(given))
+        self._check(given)
+        kept = await _durable(self._answers.ask(given))
+        if not decide.same_answer(kept, given):
+            raise HTTPException(422, OTHER)
         return _created(
             KeptResponse(response_id=kept.response_id, band=kept.band, anonymous=kept.anonymous)
         )
@@ -90,17 +95,19 @@ class Api:
         holder = web.require(request, self._tokens, write.scope)
         return holder, web.idempotency_key(request)
 
-    async def _keep(self, given: Submission) -> Answer:
+    def _check(self, given: Submission) -> None:
+        try:
+            decide.given_elsewhere(given, self._policy(), self._clock.now())
+        except (LookupError, ValueError) as error:
+            raise HTTPException(422, str(error.args[0])) from error
+
+    async def _keep(self, given: Sequence[Submission]) -> list[Answer]:
+        """Return each answer as it is kept, by this transaction or by one before."""
         async with self._database.transaction() as connection:
-            try:
-                new = await record.keep(connection, [given], self._policy(), self._clock.now())
-            except (LookupError, ValueError) as error:
-                raise HTTPException(422, str(error.args[0])) from error
-            kept = new.get(given.response_id)
-            known = kept or await store.response(connection, given.response_id)
-        if known is None or not (kept or decide.same_answer(known, given)):
-            raise HTTPException(422, OTHER)
-        return known
+            new = await record.keep(connection, given, self._policy(), self._clock.now())
+            before = {each.response_id for each in given} - new.keys()
+            known = new | await store.responses(connection, before)
+        return [known[each.response_id] for each in given]
 
     async def _note(self, said: Feedback) -> tuple[Band, bool]:
         async with self._database.transaction() as connection:

@@ -9,6 +9,7 @@ import pytest
 
 from services.collect.together import AT_MOST, Together
 from shared.errors import Unavailable
+from tests.support.wait import eventually
 
 
 class Work:
@@ -41,8 +42,7 @@ async def test_who_comes_meanwhile_goes_together_and_never_too_many() -> None:
     work.go.clear()
     together = Together(work)
     asking = [asyncio.create_task(together.ask(100 + n)) for n in range(AT_MOST + 11)]
-    while not work.batches:
-        await asyncio.sleep(0)
+    await eventually(lambda: work.batches, within=5)
     asking += [asyncio.create_task(together.ask(7))]
     work.go.set()
     assert await asyncio.gather(*asking) == [2 * (100 + n) for n in range(AT_MOST + 11)] + [14]
@@ -69,8 +69,7 @@ async def test_who_gave_up_harms_nobody() -> None:
     work.go.clear()
     together = Together(work)
     one, other = (asyncio.create_task(together.ask(each)) for each in (1, 2))
-    while not work.batches:
-        await asyncio.sleep(0)
+    await eventually(lambda: work.batches, within=5)
     one.cancel()
     with pytest.raises(asyncio.CancelledError):
         await one

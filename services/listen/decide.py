@@ -6,14 +6,21 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from services.listen.formats import envelope, read
 from services.listen.model import Mapped, Outcome, Skipped, SourceEvent, Unused
 from shared.catalog.fields import SOURCE_RULES
-from shared.catalog.sources import ProfileMapping, ResponseMapping, SignalMapping, Source
+from shared.catalog.sources import (
+    AnyMapping,
+    Kind,
+    ProfileMapping,
+    ResponseMapping,
+    SignalMapping,
+    Source,
+)
 from shared.contracts.base import Message
 from shared.contracts.envelope import describe, stable_id
 from shared.contracts.signals import Answer, Profile, Signal
@@ -22,7 +29,6 @@ from shared.records import Record
 from shared.rules import Condition, Expression, Inputs, RuleFailed
 
 Body = TypeVar("Body", bound=Message)
-Entry = SignalMapping | ProfileMapping | ResponseMapping
 _IN_CATALOG = {"source_event_id": "id", "answer_id": "id", "customer_id": "customer"}
 _CARD = ("email", "phone", "name", "locale", "time_zone", "segment", "consent")
 
@@ -74,9 +80,9 @@ class _Mapping:
     """One mapping at work: evaluates its rules and says where in the catalog one failed."""
 
     source: Source
-    kind: Literal["signals", "profiles", "responses"]
+    kind: Kind
     position: int
-    entry: Entry
+    entry: AnyMapping
     event: SourceEvent
     inputs: Inputs
 
@@ -96,7 +102,7 @@ class _Mapping:
         if not isinstance(items, list | None):
             raise self.fault("each", "gave no list, many(...) makes one")
         for item in items or ():
-            yield replace(self, inputs=_bound(self.event, self.source, item))
+            yield replace(self, inputs=_bound(self.event, self.source, _facts(self.event, item)))
 
     def value(self, field: str, rule: Expression | None) -> Any:
         if rule is None:
@@ -151,8 +157,8 @@ class _Mapping:
         return f"source {self.source.source}, {place}{among}"
 
 
-def _bound(event: SourceEvent, source: Source, item: Any = None) -> Inputs:
-    facts = {
+def _facts(event: SourceEvent, item: Any = None) -> dict[str, Any]:
+    return {
         "headers": event.headers,
         "body": event.body,
         "key": event.key,
@@ -160,6 +166,9 @@ def _bound(event: SourceEvent, source: Source, item: Any = None) -> Inputs:
         "before": event.before,
         "record": {"topic": event.topic, "place": event.place, "time": event.at},
     }
+
+
+def _bound(event: SourceEvent, source: Source, facts: Mapping[str, Any]) -> Inputs:
     try:
         return SOURCE_RULES.bind(facts, size=event.size, travelled=True)
     except RuleFailed as error:
@@ -167,13 +176,12 @@ def _bound(event: SourceEvent, source: Source, item: Any = None) -> Inputs:
 
 
 def _mappings(event: SourceEvent, source: Source) -> Iterator[_Mapping]:
-    inputs = _bound(event, source)
-    for position, signal in enumerate(source.signals):
-        yield _Mapping(source, "signals", position, signal, event, inputs)
-    for position, profile in enumerate(source.profiles):
-        yield _Mapping(source, "profiles", position, profile, event, inputs)
-    for position, response in enumerate(source.responses):
-        yield _Mapping(source, "responses", position, response, event, inputs)
+    """Yield the mappings that may match; most records cost no more than this look at them."""
+    facts, inputs = _facts(event), None
+    for kind, position, entry in source.mappings:
+        if entry.when is None or not entry.when.surely_not(facts):
+            inputs = inputs or _bound(event, source, facts)
+            yield _Mapping(source, kind, position, entry, event, inputs)
 
 
 def _travels(value: Any) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -93,6 +93,10 @@ class ResponseMapping(Entry):
         return self
 
 
+AnyMapping = SignalMapping | ProfileMapping | ResponseMapping
+Kind = Literal["signals", "profiles", "responses"]
+
+
 class PauseAbove(Entry):
     """The share of refused records above which a source waits; sources on one topic wait together.
 
@@ -141,12 +145,17 @@ class Source(Entry):
     @cached_property
     def by_headers(self) -> bool:
         """Whether headers and key alone tell what a record is about, its body still closed."""
-        conditions = [
-            *(each.when for each in self.signals),
-            *(each.when for each in self.profiles),
-            *(each.when for each in self.responses),
-        ]
+        conditions = (entry.when for _, _, entry in self.mappings)
         return all(when and not when.words & _INSIDE for when in conditions)
+
+    @cached_property
+    def mappings(self) -> tuple[tuple[Kind, int, AnyMapping], ...]:
+        """Every mapping, with its kind and its place among those of its kind."""
+        return (
+            *(("signals", position, each) for position, each in enumerate(self.signals)),
+            *(("profiles", position, each) for position, each in enumerate(self.profiles)),
+            *(("responses", position, each) for position, each in enumerate(self.responses)),
+        )
 
     def located(self, line: Callable[[str, int, str], int]) -> None:
         """Learn where in the catalog a field of a mapping stands: (kind, position, field)."""

@@ -79,6 +79,10 @@ class Condition:
         """The words in it, among which are the variables it reads."""
         return frozenset(token.text for token in rule_text.tokens(self.text))
 
+    def surely_not(self, facts: Mapping[str, Any]) -> bool:
+        """Whether one look at inputs that came as JSON, not yet prepared, says it does not hold."""
+        return self._shortcut is not None and self._shortcut(facts) is False
+
     def holds(self, inputs: Mapping[str, Any] | Inputs) -> bool:
         """Raise `RuleFailed` when the rule cannot be answered: an error is never "false"."""
         ready = self._rules.ready(inputs)

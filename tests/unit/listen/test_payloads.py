@@ -13,6 +13,7 @@ import pytest
 
 from shared.contracts.signals import Profile, Signal
 from tests.support.mapping import NOON, brief, record, said, sources
+from tests.support.payloads import unwrapped
 
 CUSTOMER, OLD = "cus_00000000000000", "1326853478"
 INVOICE = {"amount": 20.0, "lines": 1, "reason": "manual"}
@@ -168,9 +169,7 @@ def test_shopify_bodies_without_a_customer_are_nobodys_moment(
 
 
 def _shopify(shared_data: Path, file: str) -> Any:
-    wrapped = json.loads((shared_data / "ordering/shopify" / file).read_bytes())
-    (body,) = wrapped.values()
-    return body[0] if isinstance(body, list) else body
+    return unwrapped(shared_data / "ordering/shopify" / file)
 
 
 def test_kill_bill_gets_an_id_and_a_time_that_stay_the_same(shared_data: Path) -> None:

@@ -90,3 +90,33 @@ select metric, labels, value from tallies
 
 -- name: notify
 select pg_notify(current_schema(), $1)
+
+-- name: erasure_hold
+-- Erasing waits for the batches in hand, and they for it, but not for each other: else what a batch
+-- has read before and writes after would stay.
+select case when $1::boolean
+    then pg_advisory_xact_lock(hashtextextended(current_schema() || '.erasure', 0))
+    else pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '.erasure', 0)) end
+
+-- name: tombstones_read
+select key, at from tombstones where key = any($1::text[])
+
+-- name: tombstones_set
+insert into tombstones (key, at) values ($1, $2)
+on conflict (key) do update set at = greatest(tombstones.at, excluded.at)
+
+-- name: tombstones_lift
+delete from tombstones where key = any($1::text[])
+
+-- name: outbox_of
+select position, type, payload, header_names, header_values
+from outbox where record_key = $1 order by position for update
+
+-- name: outbox_rewrite
+-- The slot stays, and with it the order among the messages of this key.
+update outbox
+set payload = $2, record_key = $3, aggregateid = $4, header_names = $5, header_values = $6
+where position = $1
+
+-- name: outbox_drop
+delete from outbox where position = any($1::bigint[])

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from shared import db, inbox, kafka, migrate, web
+from shared import db, inbox, kafka, migrate, retention, web
 from shared.catalog import CatalogHolder
 from shared.clock import Clock, monotonic
 from shared.consume import Consumer, Gate, Handle, Parse
@@ -72,6 +72,7 @@ class Runtime:
         self._timers: dict[str, Handler] = {}
         self._workers: dict[str, Work] = {}
         self._routes: list[BaseRoute] = []
+        self._kept: list[retention.Rule] = []
         self._tallies: list[TallyMetric] = [DEAD_LETTERS]
         self._gauges: list[GaugeReader] = [kernel_gauges]
         self._pulses: list[Pulse] = []
@@ -97,6 +98,7 @@ class Runtime:
                 await asyncio.sleep(CATALOG_LOOK)
 
         self.worker("catalog", follow)
+        self.keep([retention.tombstones(lambda: holder.current.policy.retention)])
         return holder
 
     def consume(
@@ -131,6 +133,10 @@ class Runtime:
     def worker(self, name: str, work: Work) -> None:
         """Run this loop for ever; it beats its pulse each round; when it raises, it runs again."""
         self._workers[name] = work
+
+    def keep(self, rules: Sequence[retention.Rule]) -> None:
+        """Delete the rows whose time is over."""
+        self._kept += rules
 
     def routes(self, routes: Sequence[BaseRoute]) -> None:
         """Serve these besides the probes and metrics."""
@@ -227,9 +233,12 @@ class Runtime:
 
     async def _forget(self, pulse: Pulse) -> None:
         while True:
-            pulse.beat()
             async with self.database.transaction() as connection:
                 more = await inbox.prune(connection, self.clock.now())
+            for rule in self._kept:
+                pulse.beat()
+                async with self.database.transaction() as connection:
+                    more |= await retention.prune(connection, rule, self.clock.now())
             if not more:
                 await asyncio.sleep(FORGET_EVERY)
 

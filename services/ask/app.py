@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from services.ask import metrics
+from services.ask import contacts, metrics, retention
 from services.ask.channels.hook import HookChannel
 from services.ask.channels.mail import Composer, MailChannel
 from services.ask.channels.smtp import Mailer
@@ -25,6 +25,7 @@ from services.ask.sweep import Sender
 from shared import topics
 from shared.catalog.catalog import Catalog
 from shared.clock import Clock
+from shared.erasure import Guard
 from shared.errors import InvalidSettings
 from shared.links import Links
 from shared.outbound import Poster
@@ -42,7 +43,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     delays = metrics.decision_delay(runtime.registry)
     desk = Desk(lambda: holder.current, links, settings.public_url, delays)
     heard = [topics.SIGNALS, topics.PROFILES, topics.RESPONSES, topics.CASES]
-    runtime.consume(heard, parse=parse, handle=desk.hear)
+    runtime.consume(heard, parse=parse, handle=Guard(desk.hear, contacts.erase))
+    runtime.keep(retention.rules(lambda: holder.current))
     runtime.timers({DECIDE: desk.reconsider})
     pii, tokens = Pii(settings.pii_keys), settings.api_tokens
     outbound = Outbound(

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from services.ask.model import Contact, OptOuts
 from shared import db, sql
 from shared.contracts.responses import OptOut
 from shared.contracts.signals import Profile
+from shared.erasure import customer_key, tombstones
 
 QUERIES = sql.load(Path(__file__).parent / "contacts.sql")
 CARD = tuple(field.name for field in fields(Contact))
@@ -25,7 +25,6 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 _RENAMED = (
-    "erase_opt_outs",
     "erase_candidates",
     "erase_decisions",
     "erase_invitations",
@@ -52,11 +51,6 @@ class Change:
     at: datetime
 
 
-def pseudonym(customer_id: str) -> str:
-    """Return what an erased customer is called in rows that stay."""
-    return "erased:" + sha256(f"touchback.erased/{customer_id}".encode()).hexdigest()
-
-
 def changes(profile: Profile) -> Iterable[Change]:
     """Return what an update says; it keeps silent about fields that are None."""
     said: dict[str, Any] = {name: getattr(profile, name, None) for name in CARD}
@@ -78,7 +72,7 @@ async def save_profiles(connection: db.Connection, profiles: Iterable[Profile]) 
     await save(connection, fresh)
     back = sorted({each.customer_id for each in fresh} & gone.keys())
     if back:
-        await connection.execute(QUERIES["restore_opt_outs"], back, [pseudonym(c) for c in back])
+        await connection.execute(QUERIES["restore_opt_outs"], back, [customer_key(c) for c in back])
 
 
 async def save(connection: db.Connection, said: Iterable[Change]) -> None:
@@ -99,7 +93,7 @@ async def replace(
     """Put a whole card in the place of what was known: a field that is None is taken away."""
     await save(connection, (Change(customer, name, value, now) for name, value in card.items()))
     if customer in await erased(connection, [customer]):
-        await connection.execute(QUERIES["restore_opt_outs"], [customer], [pseudonym(customer)])
+        await connection.execute(QUERIES["restore_opt_outs"], [customer], [customer_key(customer)])
 
 
 async def cards(connection: db.Connection, customers: Sequence[str]) -> dict[str, Contact]:
@@ -146,17 +140,16 @@ async def opt_outs(connection: db.Connection, customers: Sequence[str]) -> dict[
 
 async def erased(connection: db.Connection, customers: Sequence[str]) -> dict[str, datetime]:
     """Return which of these were erased, and when."""
-    names = {pseudonym(each): each for each in customers}
-    if not names:
-        return {}
-    rows = await connection.fetch(QUERIES["erased"], list(names))
-    return {names[row["pseudonym"]]: row["at"] for row in rows}
+    names = {customer_key(each): each for each in customers}
+    return {names[key]: at for key, at in (await tombstones(connection, names)).items()}
 
 
-async def erase(connection: db.Connection, customer: str, at: datetime) -> None:
-    """Remove identity and words; what was decided and counted stays, without the person."""
-    name = pseudonym(customer)
-    await connection.execute(QUERIES["erase_remember"], name, at)
+async def erase(connection: db.Connection, customer: str, name: str, now: datetime) -> None:
+    """Remove identity and words; what was decided and counted stays, without the person.
+
+    Wishes to be left alone stay under the name that a customer who comes back is recognised by.
+    """
+    await connection.execute(QUERIES["erase_opt_outs"], customer, customer_key(customer))
     for query in _RENAMED:
         await connection.execute(QUERIES[query], customer, name)
     for query in _DELETED:
@@ -176,7 +169,6 @@ async def once(
     connection: db.Connection, action: str, key: str, fingerprint: str, now: datetime
 ) -> Once | None:
     """Return what was said to this key before; None when it is new, and now in our hands."""
-    await connection.execute(QUERIES["once_forget"], now - KEYS_KEPT)
     if await connection.fetchval(QUERIES["once_claim"], action, key, fingerprint, now):
         return None
     row = await connection.fetchrow(QUERIES["once_read"], action, key)
@@ -189,7 +181,7 @@ async def keep_once(connection: db.Connection, action: str, key: str, once: Once
 
 
 def _named(customer: str, at: datetime, gone: Mapping[str, datetime]) -> str:
-    return pseudonym(customer) if customer in gone and at <= gone[customer] else customer
+    return customer_key(customer) if customer in gone and at <= gone[customer] else customer
 
 
 def _contact(card: Mapping[str, Any]) -> Contact:

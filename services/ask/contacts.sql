@@ -35,13 +35,6 @@ on conflict do nothing
 -- name: opt_outs
 select customer_id, touchpoint from opt_outs where customer_id = any($1::text[])
 
--- name: erased
-select pseudonym, at from erased where pseudonym = any($1::text[])
-
--- name: erase_remember
-insert into erased (pseudonym, at) values ($1, $2)
-on conflict (pseudonym) do update set at = greatest(erased.at, excluded.at)
-
 -- name: erase_card
 delete from contacts where customer_id = $1
 
@@ -84,7 +77,8 @@ where customer_id = $1
 update signals set customer_id = $2, correlation = null, body = null where customer_id = $1
 
 -- name: erase_cases
-update cases set customer_id = $2 where customer_id = $1
+-- Nobody is held back by them any more.
+update cases set customer_id = $2, open = false where customer_id = $1
 
 -- name: erase_spends
 update spends set customer_id = $2 where customer_id = $1
@@ -104,6 +98,3 @@ select fingerprint, status, result from idempotency_keys where action = $1 and k
 
 -- name: once_keep
 update idempotency_keys set status = $3, result = $4 where action = $1 and key = $2
-
--- name: once_forget
-delete from idempotency_keys where at < $1

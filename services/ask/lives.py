@@ -95,12 +95,6 @@ async def remember(
         await connection.execute(QUERIES["remember"], *_columns(rows), now)
 
 
-async def forget(connection: db.Connection, before: datetime, at_most: int) -> bool:
-    """Forget a slice of the signals heard before then; True when there may be more of them."""
-    done = await connection.execute(QUERIES["forget_signals"], before, at_most)
-    return done == f"DELETE {at_most}"
-
-
 async def save_answers(connection: db.Connection, responses: Iterable[Response]) -> None:
     """Keep the last answer of each customer at each touchpoint."""
     newest: dict[tuple[str, str], datetime] = {}

@@ -35,12 +35,6 @@ from signals
 where customer_id = any($1::text[]) and occurred_at >= $2
 order by occurred_at, heard_at
 
--- name: forget_signals
--- In slices, so that a large backlog of old rows never outlasts the command time-out.
-delete from signals where ctid = any(array(
-    select ctid from signals where heard_at < $1 limit $2
-))
-
 -- name: save_answers
 insert into answers (customer_id, touchpoint, answered_at)
 select * from unnest($1::text[], $2::text[], $3::timestamptz[])

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.ask import contacts
 from shared import db, outbox, topics
-from shared.contracts.base import Message
-from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event, stable_id
-from shared.contracts.responses import OptOut, Response
-from shared.contracts.signals import CustomerErased, Profile, Signal
+from shared.contracts.responses import OptOut
+from shared.contracts.signals import CustomerErased, Profile
+from shared.erasure import forget, is_stand_in
 from shared.outbox import Outgoing
 
 
 async def hear(connection: db.Connection, events: Sequence[Event]) -> list[Event]:
-    """Take cards, wishes and erasures; return the events without what erased customers did before.
+    """Take cards and wishes; return the events without those of customers who are nobody any more.
 
     Cards first, so that an address that came along with a signal counts for it.
     """
     bodies = [event.body for event in events]
-    for each in bodies:
-        if isinstance(each, CustomerErased):
-            await contacts.erase(connection, each.customer_id, each.at)
     await contacts.save_profiles(connection, (b for b in bodies if isinstance(b, Profile)))
     await contacts.save_opt_outs(connection, (b for b in bodies if isinstance(b, OptOut)))
     gone = await contacts.erased(connection, sorted({event.subject for event in events}))
-    return [event for event in events if not _forgotten(event.body, gone)]
+    return [event for event in events if not _is_past(event, gone)]
 
 
 async def erase(connection: db.Connection, customer: str, now: datetime) -> None:
     """Erase a customer here, and tell every other service to."""
-    await contacts.erase(connection, customer, now)
+    await forget(connection, customer, now, contacts.erase, now)
     body = CustomerErased(customer_id=customer, at=now)
     id = stable_id("customer.erased", customer, now.isoformat())
     said = outbox.event(
@@ -46,23 +42,11 @@ async def erase(connection: db.Connection, customer: str, now: datetime) -> None
     await outbox.add(connection, [said, _tombstone(customer, id)], now)
 
 
-def _forgotten(body: Message, gone: dict[str, datetime]) -> bool:
-    match body:
-        case Signal() | Profile() | Response() | CaseEvent() if body.customer_id in gone:
-            at = _moment(body)
-            return at <= gone[body.customer_id]
-        case _:
-            return False
-
-
-def _moment(body: Signal | Profile | Response | CaseEvent) -> datetime:
-    match body:
-        case Signal():
-            return body.occurred_at
-        case Profile():
-            return body.updated_at
-        case Response() | CaseEvent():
-            return body.at
+def _is_past(event: Event, gone: Mapping[str, datetime]) -> bool:
+    if isinstance(event.body, Profile):
+        at = gone.get(event.subject)
+        return at is not None and event.body.updated_at <= at
+    return is_stand_in(event.subject)
 
 
 def _tombstone(customer: str, id: str) -> Outgoing:

@@ -11,7 +11,7 @@ from services.ask.decide.rhythm import next_slot, places, signal
 from services.ask.decide.triggers import Found, candidate, in_segment
 from services.ask.handlers import Desk
 from services.ask.model import Broken, Contact
-from services.ask.policy import Book, Plan, book
+from services.ask.policy import Plan, book
 from shared import db
 from shared.catalog.catalog import Catalog
 from shared.clock import Clock
@@ -22,8 +22,6 @@ SHORTEST_STEP = timedelta(seconds=10)
 STEPS = 2000
 """Into how many steps a period is cut at most, so that one step is a bounded number of customers
 however long the service was away."""
-
-FORGET_AT_ONCE = 10_000
 
 
 class Walker:
@@ -41,7 +39,7 @@ class Walker:
         """Walk until cancelled; raises when PostgreSQL is away, to be run again."""
         while True:
             pulse.beat()
-            if not await self.step() and not await self.forget():
+            if not await self.step():
                 await asyncio.sleep(EVERY)
 
     async def step(self) -> bool:
@@ -62,13 +60,6 @@ class Walker:
             await self._desk.visit(connection, plans, found, now)
             await lives.rhythm_swept(connection, plan.touchpoint, until)
         return until < now
-
-    async def forget(self) -> bool:
-        """Forget signals that are too old to matter; True when there may be more of them."""
-        catalog = self._catalog()
-        before = self._clock.now() - max(catalog.policy.retention.signals, _needed(book(catalog)))
-        async with self._database.transaction() as connection:
-            return await lives.forget(connection, before, FORGET_AT_ONCE)
 
     async def _due(
         self, connection: db.Connection, plan: Plan, after: datetime, until: datetime
@@ -96,8 +87,3 @@ def _moment(
 def _stride(plan: Plan) -> timedelta:
     assert plan.rhythm is not None  # noqa: S101  (rhythms only; for the type checker)
     return max(plan.rhythm.every / STEPS, SHORTEST_STEP)
-
-
-def _needed(plans: Book) -> timedelta:
-    spans = [plan.lag + plan.useful_for for plan in plans.plans.values()]
-    return max((plans.looks_back, *spans))

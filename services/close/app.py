@@ -8,13 +8,14 @@ from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 
-from services.close import metrics, policy, record, store, sweep
+from services.close import metrics, policy, record, retention, store, sweep
+from services.close.erasure import Eraser
 from services.close.handlers import Handlers
 from services.close.http import Acting, ActionLinks, Api, Figures, SlackActions
 from services.close.settings import Settings
 from shared import db, tallies, topics
 from shared.clock import Clock
-from shared.consume import own_messages
+from shared.erasure import Guard, parse
 from shared.links import Links
 from shared.runtime import Runtime
 
@@ -36,11 +37,13 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         found = [*metrics.gauges(open_now, current()), *metrics.audited(auditor.clean_at)]
         return [*found, *metrics.histograms(await tallies.read(connection), current())]
 
+    eraser = Eraser(current)
     runtime.consume(
-        [topics.CASES, topics.ALERTS, topics.RESPONSES],
-        parse=own_messages,
-        handle=Handlers(current).handle,
+        [topics.CASES, topics.ALERTS, topics.RESPONSES, topics.PROFILES],
+        parse=parse,
+        handle=Guard(Handlers(current).handle, eraser.erase, eraser.take_back),
     )
+    runtime.keep(retention.rules(lambda: catalog.current.policy.retention))
     runtime.timers({record.CASE: sweep.Sweep(current).due})
     runtime.worker("audit", auditor.run)
     runtime.routes(Api(runtime.database, clock, settings.api_tokens, current).routes())

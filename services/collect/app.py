@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
-from services.collect import metrics, store, sweep
+from services.collect import erasure, metrics, retention, store, sweep
 from services.collect.handlers import Handlers
 from services.collect.http.answers import Api
 from services.collect.pages.answers import AnswerPages
@@ -22,6 +22,7 @@ from services.collect.settings import Settings
 from shared import topics
 from shared.catalog.catalog import Catalog
 from shared.clock import Clock
+from shared.erasure import Guard
 from shared.links import Links
 from shared.runtime import Runtime
 
@@ -57,10 +58,11 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     database = runtime.database
     visits = Visits(database, clock, links, policy, renderer)
     runtime.consume(
-        [topics.INVITATIONS, topics.ANSWERS, topics.CASES],
+        [topics.INVITATIONS, topics.ANSWERS, topics.CASES, topics.PROFILES],
         parse=handlers.parse,
-        handle=handlers.handle,
+        handle=Guard(handlers.handle, erasure.erase),
     )
+    runtime.keep(retention.rules(lambda: holder.current.policy.retention))
     runtime.timers({store.FINAL: sweep.finish})
     runtime.routes(
         [

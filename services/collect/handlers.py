@@ -10,7 +10,7 @@ from typing import cast
 from services.collect import decide, record, store
 from services.collect.model import Invitation, InvitationId, InvitationState, ResponseId, Submission
 from services.collect.policy import Policy
-from shared import consume, db
+from shared import db, erasure
 from shared.consume import Item
 from shared.contracts import asks, cases
 from shared.contracts.envelope import Event, stable_id
@@ -20,9 +20,11 @@ from shared.records import Record
 
 
 def _invitation(event: Event, body: asks.Invitation) -> Invitation:
+    # The link of an erased customer leads nowhere, whatever comes late.
+    gone = erasure.is_stand_in(body.customer_id)
     return Invitation(
         invitation_id=InvitationId(body.invitation_id),
-        state=cast(InvitationState, event.type.split(".")[2]),
+        state="cancelled" if gone else cast(InvitationState, event.type.split(".")[2]),
         touchpoint=body.touchpoint,
         survey=body.survey,
         customer_id=body.customer_id,
@@ -62,7 +64,7 @@ class Handlers:
 
     def parse(self, arrived: Record) -> Sequence[Item[Event]]:
         """Read a record; an answer that fits no survey of the catalog goes to the dead letters."""
-        items = consume.own_messages(arrived)
+        items = erasure.parse(arrived)
         for item in items:
             if isinstance(item.value.body, Answer):
                 self._check(item.value)

@@ -78,9 +78,9 @@ where responses.response_id = new.response_id
 
 -- name: save_cases
 -- Which case an answer opened or joined; what is told of that case later is for all its answers.
-insert into cases (response_id, case_id, version, team, state, contact_by, contacted)
-select * from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[],
-                     $6::timestamptz[], $7::boolean[])
+insert into cases (response_id, received_at, case_id, version, team, state, contact_by, contacted)
+select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::integer[], $5::text[],
+                     $6::text[], $7::timestamptz[], $8::boolean[])
 on conflict do nothing
 
 -- name: update_cases

@@ -139,7 +139,7 @@ async def save_cases(connection: db.Connection, events: Sequence[CaseEvent]) -> 
     """Keep who has the case of an answer; the newest version of a case is for all its answers."""
     if not events:
         return
-    rows = [(event.score.response_id, *_case(event)) for event in events]
+    rows = [(event.score.response_id, event.score.received_at, *_case(event)) for event in events]
     await connection.execute(QUERIES["save_cases"], *_columns(rows))
     newest: dict[str, CaseEvent] = {}
     for event in sorted(events, key=lambda each: each.version):

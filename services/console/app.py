@@ -6,19 +6,26 @@ from pathlib import Path
 
 from starlette.routing import Route
 
-from services.console import handlers, http
+from services.console import erasure, handlers, http, retention
 from services.console.live import Live
 from services.console.outbound import Close
 from services.console.pages import Pages
 from services.console.settings import Settings
 from shared import topics
 from shared.clock import Clock
-from shared.consume import own_messages
+from shared.erasure import Guard, parse
 from shared.links import Links
 from shared.runtime import Runtime
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-TOPICS = (topics.CASES, topics.ALERTS, topics.DECISIONS, topics.INVITATIONS, topics.RESPONSES)
+TOPICS = (
+    topics.CASES,
+    topics.ALERTS,
+    topics.DECISIONS,
+    topics.INVITATIONS,
+    topics.RESPONSES,
+    topics.PROFILES,
+)
 
 
 def build(settings: Settings, clock: Clock) -> Runtime:
@@ -34,7 +41,9 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         secure=settings.console_url.startswith("https:"),
     )
     live = Live(runtime.wake)
-    runtime.consume(TOPICS, parse=own_messages, handle=handlers.handle)
+    guard = Guard(handlers.handle, erasure.erase, erasure.take_back)
+    runtime.consume(TOPICS, parse=parse, handle=guard)
+    runtime.keep(retention.rules(lambda: catalog.current.policy.retention))
     runtime.worker("live", live.run)
     runtime.routes(routes(pages, live, http.Summary(runtime.database, clock)))
     return runtime

@@ -27,7 +27,7 @@ _KINDS: Mapping[type[Message], Kind] = {
 _SHOWN: Mapping[Kind, tuple[str, ...]] = {
     "decision": ("touchpoint", "signal", "silence"),
     "invitation": ("touchpoint", "channel", "failure"),
-    "response": ("touchpoint", "metric", "score", "comment", "channel"),
+    "response": ("response_id", "touchpoint", "metric", "score", "comment", "channel"),
     "feedback": ("text", "channel"),
     "case": ("case_id", "state", "actor", "team", "contact_how", "contact_outcome", "note"),
     "alert": ("case_id", "team", "channel", "kind", "attempt", "failure"),

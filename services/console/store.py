@@ -42,7 +42,6 @@ async def write_cases(connection: db.Connection, events: Sequence[CaseEvent]) ->
 
 
 def _row(event: CaseEvent) -> tuple[object, ...]:
-    words = (event.customer_id, event.touchpoint, event.score.comment, event.assignee)
     return (
         event.case_id,
         event.version,
@@ -52,10 +51,16 @@ def _row(event: CaseEvent) -> tuple[object, ...]:
         event.assignee,
         event.opened_at,
         min((deadline.due_at for deadline in running(event)), default=None),
-        "\n".join(word for word in (event.case_id, *words) if word).lower(),
+        searched(event),
         event.root_cause,
         event.model_dump(mode="json", exclude_none=True),
     )
+
+
+def searched(event: CaseEvent) -> str:
+    """Return the words by which a case is found."""
+    words = (event.customer_id, event.touchpoint, event.score.comment, event.assignee)
+    return "\n".join(word for word in (event.case_id, *words) if word).lower()
 
 
 async def add_lines(connection: db.Connection, lines: Sequence[Line]) -> None:

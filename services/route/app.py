@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from services.route import metrics
+from services.route import erasure, metrics, retention
 from services.route.channels.alertmanager import AlertmanagerSender
 from services.route.channels.long_tail import AppriseSender
 from services.route.channels.mail import MailSender
@@ -23,7 +23,7 @@ from services.route.sweep import Deliveries, silence_over
 from shared import topics
 from shared.catalog import Catalog
 from shared.clock import Clock, monotonic
-from shared.consume import own_messages
+from shared.erasure import Guard, parse
 from shared.errors import InvalidSettings
 from shared.outbound import Poster
 from shared.runtime import Runtime
@@ -53,10 +53,11 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         time_to_route=metrics.time_to_route(runtime.registry, holder.current),
     )
     runtime.consume(
-        [topics.RESPONSES, topics.CASES, topics.DECISIONS],
-        parse=own_messages,
-        handle=handlers.handle,
+        [topics.RESPONSES, topics.CASES, topics.DECISIONS, topics.PROFILES],
+        parse=parse,
+        handle=Guard(handlers.handle, erasure.erase, erasure.take_back),
     )
+    runtime.keep(retention.rules(lambda: catalog().policy.retention))
     runtime.worker("deliveries", deliveries.run)
     summaries = Summaries(runtime.database, clock, catalog, settings.console_url)
     runtime.worker("summaries", summaries.run)

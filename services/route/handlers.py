@@ -17,6 +17,7 @@ from shared.contracts.asks import Decision
 from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Feedback, Response
+from shared.erasure import is_stand_in
 from shared.tallies import Tally
 
 _log = logging.getLogger(__name__)
@@ -163,6 +164,9 @@ def _moved(event: Event) -> CaseEvent | None:
 
 def _heard(event: Event) -> Heard | None:
     body = event.body
+    if is_stand_in(event.subject):
+        # An erased customer's: there is nobody any more with whom it could be put right.
+        return None
     if isinstance(body, Decision):
         return decide.effort(body) if body.outcome == "case" else None
     if isinstance(body, Feedback):

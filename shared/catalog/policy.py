@@ -61,6 +61,12 @@ class Retention(Entry):
     cases: Span = timedelta(days=1095)
     alerts: Span = timedelta(days=400)
 
+    @property
+    def longest(self) -> timedelta:
+        """After that nothing is left of a moment."""
+        records = max(self.signals, self.decisions, self.invitations, self.responses)
+        return max(records, self.cases, self.alerts)
+
 
 LARGEST_LOGO = 4096
 SVG = "{http://www.w3.org/2000/svg}"

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import collect, latency, lateness, listen, routing, timers
+from tests.bench import collect, latency, lateness, listen, retention, routing, timers
 from tests.support import kafka_choice, postgres
 from tests.support.databases import Databases
 from tests.support.kafka_broker import KafkaGround
@@ -25,6 +25,7 @@ MEASURES = {
     "lateness": lateness.measure,
     "latency": latency.measure,
     "listen": listen.measure,
+    "retention": retention.measure,
     "routing": routing.measure,
     "timers": timers.measure,
 }

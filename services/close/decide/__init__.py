@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from services.close.decide.actions import POSSIBLE, name_of, transition
 from services.close.decide.clocks import arithmetic
+from services.close.decide.erased import forgotten
 from services.close.decide.time_passed import escalated, next_at, tick
 
-__all__ = ["POSSIBLE", "arithmetic", "escalated", "name_of", "next_at", "tick", "transition"]
+__all__ = [
+    "POSSIBLE",
+    "arithmetic",
+    "escalated",
+    "forgotten",
+    "name_of",
+    "next_at",
+    "tick",
+    "transition",
+]

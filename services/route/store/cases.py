@@ -20,7 +20,7 @@ from shared.contracts.cases import CaseEvent, CasePolicy, Deadline
 
 CLOSED_STATES = frozenset({"closed", "closed_unconfirmed", "merged", "suppressed", "corrected"})
 
-SNAPSHOT = {"deadlines", "routing_path", "policy", "assignee", "reason", "root_cause"}
+SNAPSHOT = {"at", "deadlines", "routing_path", "policy", "assignee", "reason", "root_cause"}
 
 
 def _snapshot(event: CaseEvent) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -21,10 +21,12 @@ from services.ask.http.deliveries import DeliveryApi
 from services.ask.http.once import Door
 from shared import db, migrate, web
 from shared.catalog.policy import Ladder
+from shared.consume import Item
 from shared.contracts.base import Band
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Response
 from shared.contracts.signals import CustomerErased
+from shared.erasure import Guard
 from tests.integration.ask.test_sending import PII, plan, states
 from tests.support.clock import START, ManualClock
 from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
@@ -96,8 +98,20 @@ async def everything(pool: db.Database) -> str:
 
 async def hear(pool: db.Database, *bodies: Any) -> list[Event]:
     """Handle one batch as far as customers are concerned."""
+    return await take(pool, *(an_event(body) for body in bodies))
+
+
+async def take(pool: db.Database, *events: Event) -> list[Event]:
+    """Handle these as one batch; returns those that are left to decide about."""
+    left: list[Event] = []
+
+    async def keep(connection: db.Connection, items: Sequence[Item[Event]], now: datetime) -> None:
+        left.extend(await people.hear(connection, [item.value for item in items]))
+
     async with pool.transaction() as connection:
-        return await people.hear(connection, [an_event(body) for body in bodies])
+        items = [Item(event.source, event.id, event) for event in events]
+        await Guard(keep, contacts.erase)(connection, items, START)
+    return left
 
 
 async def test_a_card_is_read_as_it_was_put(api: httpx.AsyncClient) -> None:
@@ -233,8 +247,7 @@ async def test_an_erasure_that_others_ask_for_is_heard(pool: db.Database) -> Non
     await plan(pool, "kim-4711")
     body = CustomerErased(customer_id="kim-4711", at=START)
     event = Event("e", "crm", "touchback.customer.erased.v1", "kim-4711", START, body)
-    async with pool.transaction() as connection:
-        await people.hear(connection, [event])
+    await take(pool, event)
     assert "kim-4711" not in await everything(pool)
 
 

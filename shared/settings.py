@@ -58,6 +58,7 @@ NAMES: frozenset[str] = frozenset(
         "source_secrets",
         "outbound_allow",
         "close_url",
+        "close_public_url",
         "slack_signing_secret",
         "console_url",
     }

@@ -116,6 +116,7 @@ def environment(
         "TOUCHBACK_CATALOG": str(catalog),
         "TOUCHBACK_PUBLIC_URL": url("collect"),
         "TOUCHBACK_CLOSE_URL": url("close"),
+        "TOUCHBACK_CLOSE_PUBLIC_URL": url("close"),
         "TOUCHBACK_CONSOLE_URL": url("console"),
         "TOUCHBACK_LINK_KEYS": known.link_key,
         "TOUCHBACK_PII_KEYS": known.pii_key,

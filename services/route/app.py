@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.route import erasure, metrics, retention
 from services.route.channels.alertmanager import AlertmanagerSender
+from services.route.channels.links import ActionLinks
 from services.route.channels.long_tail import AppriseSender
 from services.route.channels.mail import MailSender
 from services.route.channels.pagerduty import PagerDutySender
@@ -79,7 +80,9 @@ def outbound_of(settings: Settings, catalog: Callable[[], Catalog]) -> Outbound:
     """Return what sends alerts: one sender for each kind of channel."""
     secrets = settings.channel_secrets
     poster = Poster(settings.outbound_allow)
-    mail = MailSender(settings.smtp_url, settings.mail_from, monotonic)
+    keys = settings.link_keys
+    links = ActionLinks(keys, settings.close_public_url) if keys else None
+    mail = MailSender(settings.smtp_url, settings.mail_from, monotonic, links)
     return Outbound(
         catalog,
         {

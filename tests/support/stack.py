@@ -89,6 +89,7 @@ def settings_of(
         "TOUCHBACK_CATALOG": str(catalog),
         "TOUCHBACK_PUBLIC_URL": url("collect"),
         "TOUCHBACK_CLOSE_URL": url("close"),
+        "TOUCHBACK_CLOSE_PUBLIC_URL": url("close"),
         "TOUCHBACK_CONSOLE_URL": url("console"),
         "TOUCHBACK_LINK_KEYS": LINK_KEY,
         "TOUCHBACK_PII_KEYS": PII_KEY,

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from services.route import decide
 from services.route.channels.card import card
+from services.route.channels.links import ActionLinks
 from services.route.channels.words import say
 from services.route.model import Accepted, Letter, Refused, Result
 from shared import smtp
@@ -42,17 +43,24 @@ _TEMPLATES = Environment(
 class MailSender:
     """Sends alerts through one mail server, over connections that are used again."""
 
-    def __init__(self, url: str, sender: str, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        url: str,
+        sender: str,
+        monotonic: Callable[[], float],
+        links: ActionLinks | None = None,
+    ) -> None:
         self._url = url
         self._sender = sender
         self._domain = parseaddr(sender)[1].rpartition("@")[2]
         self._monotonic = monotonic
+        self._links = links
         self._free = asyncio.Semaphore(CONNECTIONS)
         self._idle: list[tuple[float, aiosmtplib.SMTP]] = []
 
     async def send(self, letter: Letter, now: datetime) -> Result:
         """Send once to the channel's address."""
-        message = compose(letter, now, self._sender, self._domain)
+        message = compose(letter, now, self._sender, self._domain, self._links)
         try:
             async with self._free:
                 await self._send(message)
@@ -101,12 +109,15 @@ class MailSender:
         return client
 
 
-def compose(letter: Letter, now: datetime, sender: str, domain: str) -> EmailMessage:
+def compose(
+    letter: Letter, now: datetime, sender: str, domain: str, links: ActionLinks | None = None
+) -> EmailMessage:
     """Write the mail; its Message-ID is the alert's, so that repeats are known as such."""
     shown = card(letter, now)
     score = letter.notice.score
     about = {
         "card": shown,
+        "links": links.of(letter) if links else (),
         "language": letter.team.language,
         "scale": score and say(letter.team.language, "scale", scale=score.scale),
     }

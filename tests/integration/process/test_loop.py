@@ -187,8 +187,7 @@ async def test_from_a_closed_ticket_to_a_resolved_case(
     assert customer not in call.body.decode() + team_mail.text, "an alert tells nobody who it was"
 
     await shown(browser, running, case, "<p>New", COMMENT)
-    seen = (await _read(browser, running, case))["version"]
-    taken = await act(browser, running, case, "acknowledge", {"version": seen})
+    taken = await take_by_mail(browser, running, team_mail, case)
     await shown(browser, running, case, "<p>Taken · noor")
     reached = await act(
         browser, running, case, "contacted", {"version": taken["version"], **REACHED}
@@ -200,6 +199,25 @@ async def test_from_a_closed_ticket_to_a_resolved_case(
     assert resolved["state"] == "resolved"
     told = ("The problem was not solved", RESOLVED["action"], RESOLVED["outcome"])
     await shown(browser, running, case, "<p>Resolved · noor", *told)
+
+
+async def take_by_mail(
+    browser: aiohttp.ClientSession, running: World, mail: ReceivedMail, case: str
+) -> dict[str, Any]:
+    """Follow the first link that acts; only sending its form takes the case."""
+    before = await _read(browser, running, case)
+    found = re.search(rf"{re.escape(running.stack.url('close'))}/a/\S+", mail.text)
+    assert found, mail.text
+    async with browser.get(found[0]) as response:
+        page = await response.text()
+        assert response.status == 200, page
+    assert await _read(browser, running, case) == before, "looking is not acting"
+    hidden = dict(re.findall(r'name="(key|version)" value="([^"]+)"', page))
+    async with browser.post(found[0], data={**hidden, "actor": "noor"}) as response:
+        assert response.status == 200, await response.text()
+    taken = await _read(browser, running, case)
+    assert (taken["state"], taken["assignee"]) == ("acknowledged", "noor")
+    return taken
 
 
 async def _read(browser: aiohttp.ClientSession, running: World, case: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 import pytest
 
 from services.route.channels.card import local_time
+from services.route.channels.links import ActionLinks
 from services.route.channels.mail import compose
 from services.route.decide import alerts, decide
 from services.route.model import Facts, Heard, Letter, Notice, Opened
+from shared.contracts import actions
+from shared.links import Links
+from tests.unit.route import letters
 from tests.unit.route.catalogs import AT, catalog, response, team
 
 
@@ -69,6 +74,54 @@ def test_both_parts_link_to_the_case_and_quote_the_customer_safely() -> None:
     assert letter.notice.console_url in html.get_content()
     assert "<b>never</b> again" in text.get_content()
     assert "&lt;b&gt;never" in html.get_content()
+
+
+KEYS = ["k" * 32]
+CLOSE = ActionLinks(KEYS, "https://close.test")
+
+
+def _acting(letter: Letter, part: str) -> list[str]:
+    """What the links of a part of the mail are signed for."""
+    body = compose(letter, AT, "tb@mail.test", "mail.test", CLOSE).get_body((part,))
+    assert body is not None
+    tokens = re.findall(r"https://close\.test/a/([\w.-]+)", body.get_content())
+    return [Links(KEYS).read(actions.PURPOSE, token) for token in tokens]
+
+
+@pytest.mark.parametrize("part", ["plain", "html"])
+def test_a_mail_lets_its_reader_take_the_case_by_links_that_name_nobody(part: str) -> None:
+    letter = _letter()
+    case = letter.notice.case_id
+
+    assert _acting(letter, part) == [f"acknowledge:{case}", f"contacted:{case}"]
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "Take it: "), ("zh", "由我处理: ")])
+def test_the_links_speak_the_teams_language(language: str, label: str) -> None:
+    letter = letters.letter(language=language)
+    body = compose(letter, AT, "tb@mail.test", "mail.test", CLOSE).get_body(("plain",))
+    assert body is not None
+    assert f"{label}https://close.test/a/" in body.get_content()
+
+
+@pytest.mark.parametrize(
+    ("changes", "offered"),
+    [
+        ({"state": "acknowledged"}, ["contacted:0b5ad1c8-aaaa"]),
+        ({"state": "contacted"}, []),
+        ({"state": "closed"}, []),
+        ({"type": "signal.noticed", "case_id": None, "state": None}, []),
+    ],
+    ids=["taken", "contacted", "closed", "no case"],
+)
+def test_a_mail_offers_only_what_can_still_be_done(
+    changes: dict[str, Any], offered: list[str]
+) -> None:
+    assert _acting(letters.letter(**changes), "plain") == offered
+
+
+def test_without_keys_a_mail_has_no_links_that_act() -> None:
+    assert "/a/" not in compose(_letter(), AT, "tb@mail.test", "mail.test").as_string()
 
 
 @pytest.mark.parametrize(

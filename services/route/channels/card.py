@@ -119,9 +119,10 @@ def _subject(title: str, notice: Notice, due: dict[str, str], language: Language
 
 def _lead(letter: Letter, language: Language) -> tuple[str, ...]:
     notice, team = letter.notice, letter.team
+    disagreed = notice.type == "case.escalated" and notice.reason == "customer_disagrees"
     first = say(
         language,
-        notice.type,
+        "case.disagreed" if disagreed else notice.type,
         team=team.name,
         owner=notice.team,
         priority=say(language, notice.priority),

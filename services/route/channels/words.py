@@ -12,6 +12,8 @@ _EN: Mapping[str, str] = {
     "case.reopened": "Back with {team}: the customer is still unhappy. Priority {priority}.",
     "case.reassigned": "Handed over to {team}, priority {priority}.",
     "case.escalated": "Escalated: {owner} has not done it in time. Priority {priority}.",
+    "case.disagreed": "Escalated: {owner} resolved it, and the customer disagrees."
+    " Priority {priority}.",
     "case.changed": "{state}.",
     "score.high": "A high score, earned by {owner}.",
     "signal.noticed": "Worth knowing for {team}; no case was opened.",
@@ -71,6 +73,7 @@ _ZH: Mapping[str, str] = {
     "case.reopened": "重新回到{team}：客户仍不满意。优先级：{priority}。",
     "case.reassigned": "已转交{team}，优先级：{priority}。",
     "case.escalated": "升级：{owner}未按时处理。优先级：{priority}。",
+    "case.disagreed": "升级：{owner}已解决，但客户不认可。优先级：{priority}。",
     "case.changed": "{state}。",
     "score.high": "高分，由{owner}赢得。",
     "signal.noticed": "请{team}知悉，未建立个案。",

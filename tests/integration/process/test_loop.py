@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 async def running(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     catalog = PROJECT / "deploy" / "catalog"
     async with world(ground, tmp_path_factory.mktemp("loop"), catalog) as made:
+        ask_soon_after(made.stack.catalog / "touchpoints.yaml", "put-right")
         made.stack.start()
         await made.stack.ready()
         yield made
@@ -48,6 +50,15 @@ async def running(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> A
 async def browser() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as client:
         yield client
+
+
+def ask_soon_after(file: Path, touchpoint: str) -> None:
+    """Whether it was put right is asked at once: nobody waits an hour for a test."""
+    text = file.read_text("utf-8")
+    before, found, rest = text.partition(f"- touchpoint: {touchpoint}\n")
+    assert found
+    assert "delay: 1h" in rest
+    file.write_text(before + found + rest.replace("delay: 1h", "delay: 1s", 1), "utf-8")
 
 
 def where_it_is_noon(now: datetime) -> str:
@@ -94,10 +105,17 @@ async def asked(running: World, customer: str) -> ReceivedMail:
 
     await eventually(card, within=SOON)
     await outside.publish(running.stack, "support.events", a_closed_ticket(customer, now))
-    return await eventually(
-        lambda: next((m for m in running.mails.mails if address in m.recipients), None),
-        within=SOON,
-    )
+    return await mail_to(running, address)
+
+
+async def mail_to(running: World, address: str, number: int = 1, words: str = "") -> ReceivedMail:
+    """The first, second, … mail to an address that has these words in it."""
+
+    def those() -> ReceivedMail | None:
+        mails = [m for m in running.mails.mails if address in m.recipients and words in m.text]
+        return mails[number - 1] if len(mails) >= number else None
+
+    return await eventually(those, within=SOON)
 
 
 def survey_link(mail: ReceivedMail, running: World) -> str:
@@ -176,13 +194,7 @@ async def test_from_a_closed_ticket_to_a_resolved_case(
         "high",
     )
     case = alert["case_id"]
-    team_mail = await eventually(
-        lambda: next(
-            (m for m in running.mails.mails if "support-leads@northwind.example" in m.recipients),
-            None,
-        ),
-        within=SOON,
-    )
+    team_mail = await mail_to(running, "support-leads@northwind.example", words=case)
     assert case[:6] in str(team_mail.message["subject"])
     assert customer not in call.body.decode() + team_mail.text, "an alert tells nobody who it was"
 
@@ -229,6 +241,71 @@ async def _read(browser: aiohttp.ClientSession, running: World, case: str) -> di
             return (await response.json())["case"] if response.status == 200 else None
 
     return await eventually(found, within=SOON)
+
+
+async def resolved(
+    running: World, browser: aiohttp.ClientSession, customer: str
+) -> tuple[str, str]:
+    """A low score whose case was worked on; returns the case and the link that asks about it."""
+    first = survey_link(await asked(running, customer), running)
+    await opens(browser, first)
+    await outside.answer(browser, first, 1, f"Said by {customer}.")
+    call = await eventually(lambda: alert_about(running, f"Said by {customer}."), within=SOON)
+    case = str(json.loads(call.body)["case_id"])
+    version = (await _read(browser, running, case))["version"]
+    steps: dict[str, Mapping[str, object]] = {
+        "acknowledge": {},
+        "contacted": REACHED,
+        "resolve": RESOLVED,
+    }
+    for action, body in steps.items():
+        done = await act(browser, running, case, action, {"version": version, **body})
+        version = done["version"]
+    again = survey_link(await mail_to(running, f"{customer}@customers.example", 2), running)
+    assert again != first
+    await opens(browser, again)
+    assert (await _read(browser, running, case))["state"] == "resolved", "only the customer closes"
+    return case, again
+
+
+async def became(
+    browser: aiohttp.ClientSession, running: World, case: str, state: str
+) -> dict[str, Any]:
+    """The case once it has this state."""
+
+    async def now() -> dict[str, Any]:
+        found = await _read(browser, running, case)
+        assert found["state"] == state
+        return found
+
+    return await eventually(now, within=SOON, every=0.1)
+
+
+async def test_a_customer_who_agrees_closes_the_case(
+    running: World, browser: aiohttp.ClientSession
+) -> None:
+    case, link = await resolved(running, browser, "c-agrees")
+    await outside.answer(browser, link, 5, "Quick and kind.")
+
+    closed = await became(browser, running, case, "closed")
+
+    assert (closed["actor"], closed["reason"]) == ("customer", "customer_agrees")
+    await shown(browser, running, case, "<p>Closed")
+
+
+async def test_a_customer_who_disagrees_opens_the_case_again_and_others_are_told(
+    running: World, browser: aiohttp.ClientSession
+) -> None:
+    case, link = await resolved(running, browser, "c-disagrees")
+    await outside.answer(browser, link, 1, "Still nobody called.")
+
+    again = await became(browser, running, case, "assigned")
+
+    assert (again["reason"], again["escalated_to"]) == ("customer_disagrees", "customer-care")
+    told = await mail_to(running, "customer-care@northwind.example", words=case)
+    assert "support-leads resolved it, and the customer disagrees" in told.text
+    back = await mail_to(running, "support-leads@northwind.example", 2, words=case)
+    assert "the customer is still unhappy" in back.text
 
 
 async def test_every_link_in_the_mail_leads_somewhere(

@@ -120,6 +120,20 @@ def test_a_mail_offers_only_what_can_still_be_done(
     assert _acting(letters.letter(**changes), "plain") == offered
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("contact_overdue", "billing has not done it in time"),
+        ("customer_disagrees", "billing resolved it, and the customer disagrees"),
+    ],
+)
+def test_an_escalated_mail_says_why(reason: str, words: str) -> None:
+    letter = letters.letter(type="case.escalated", team="billing", reason=reason)
+    body = compose(letter, AT, "tb@mail.test", "mail.test").get_body(("plain",))
+    assert body is not None
+    assert words in body.get_content()
+
+
 def test_without_keys_a_mail_has_no_links_that_act() -> None:
     assert "/a/" not in compose(_letter(), AT, "tb@mail.test", "mail.test").as_string()
 

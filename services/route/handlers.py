@@ -91,6 +91,8 @@ class Handlers:
                 return decide.alerts_again(case, catalog, console, now)
             case "touchback.case.reopened.v1":
                 return decide.handed_on(case, "case.reopened", case.team, catalog, console)
+            case "touchback.case.warned.v1":
+                return decide.warned(case, catalog, console)
             case "touchback.case.escalated.v1" if case.escalated_to:
                 return decide.handed_on(case, "case.escalated", case.escalated_to, catalog, console)
             case "touchback.case.reassigned.v1" if batch.owners.get(case.case_id) != case.team:

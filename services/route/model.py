@@ -142,6 +142,7 @@ NoticeType = Literal[
     "case.opened",
     "case.reopened",
     "case.reassigned",
+    "case.warned",
     "case.escalated",
     "case.changed",
     "score.high",

@@ -74,11 +74,21 @@ ITEMS = 20
 URGENCY: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 
 GATHERED: frozenset[str] = frozenset(
-    {"case.opened", "case.reopened", "score.high", "signal.noticed", "feedback.received"}
+    {
+        "case.opened",
+        "case.reopened",
+        "case.warned",
+        "score.high",
+        "signal.noticed",
+        "feedback.received",
+    }
 )
 NEVER_SILENT: frozenset[str] = frozenset(
     {"channel.failing", "channel.test", "case.changed", "team.summary"}
 )
+
+NOT_TAKEN = "acknowledge_at_80"
+"""What `close` gives as the reason when nobody has taken a case and 80 % of the time are over."""
 
 KEPT_CURRENT: frozenset[Kind] = frozenset({"slack", "pagerduty", "alertmanager"})
 """Kinds whose messages are changed when the case goes on."""

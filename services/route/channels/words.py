@@ -11,6 +11,8 @@ _EN: Mapping[str, str] = {
     "case.opened": "For {team}, priority {priority}.",
     "case.reopened": "Back with {team}: the customer is still unhappy. Priority {priority}.",
     "case.reassigned": "Handed over to {team}, priority {priority}.",
+    "case.warned": "Nobody has taken this yet, and the time for it is nearly over."
+    " For {team}, priority {priority}.",
     "case.escalated": "Escalated: {owner} has not done it in time. Priority {priority}.",
     "case.disagreed": "Escalated: {owner} resolved it, and the customer disagrees."
     " Priority {priority}.",
@@ -72,6 +74,7 @@ _ZH: Mapping[str, str] = {
     "case.opened": "交给{team}，优先级：{priority}。",
     "case.reopened": "重新回到{team}：客户仍不满意。优先级：{priority}。",
     "case.reassigned": "已转交{team}，优先级：{priority}。",
+    "case.warned": "尚无人认领，认领时限将到。请{team}处理，优先级：{priority}。",
     "case.escalated": "升级：{owner}未按时处理。优先级：{priority}。",
     "case.disagreed": "升级：{owner}已解决，但客户不认可。优先级：{priority}。",
     "case.changed": "{state}。",

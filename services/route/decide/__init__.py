@@ -11,6 +11,7 @@ from services.route.decide.alerts import (
     handed_on,
     shortened,
     updatable,
+    warned,
 )
 from services.route.decide.cases import deadlines, decide, effort, known_case, unasked
 from services.route.decide.delivery import after_failure, judge_smtp, judge_status
@@ -61,4 +62,5 @@ __all__ = [
     "trial",
     "unasked",
     "updatable",
+    "warned",
 ]

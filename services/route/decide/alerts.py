@@ -53,6 +53,19 @@ def handed_on(
     return to_team(alert, known_team(catalog, team), round)
 
 
+def warned(event: CaseEvent, catalog: Catalog, console: str) -> list[Delivery]:
+    """Return the one reminder, for people, that a case is not taken and its time nearly over.
+
+    The other warnings only change what was said: whoever works on a case sees its clocks there.
+    """
+    if event.reason != policy.NOT_TAKEN or event.state not in ("new", "assigned"):
+        return []
+    people = {each.channel for each in known_team(catalog, event.team).channels if each.for_people}
+    found = handed_on(event, "case.warned", event.team, catalog, console)
+    # Should nobody accept it, the breach that follows tells others anyway.
+    return [replace(each, owed=False) for each in found if each.channel in people]
+
+
 def escalation(delivery: Delivery, tried: Set[str], catalog: Catalog) -> list[Delivery]:
     """Return the same notice for the fallback team, on those of its channels not yet `tried`."""
     fallback = catalog.fallback_team

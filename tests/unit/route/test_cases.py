@@ -18,9 +18,10 @@ from services.route.decide import (
     escalation,
     known_case,
     shortened,
+    warned,
 )
 from services.route.model import Attached, Facts, Heard, Notice, Opened, Unaffected
-from shared.catalog import RecoveryTrigger, Targets, Touchpoint
+from shared.catalog import Channel, RecoveryTrigger, Targets, Touchpoint
 from shared.contracts.cases import CasePolicy, CaseState
 from shared.contracts.envelope import stable_id
 from tests.unit.route.catalogs import AT, catalog, hook, response, team
@@ -213,6 +214,33 @@ def test_a_case_whose_team_is_gone_alerts_the_fallback_team_when_it_comes_back()
     (alert,) = alerts_again(event, catalog(), "https://console.test", NOW)
 
     assert (alert.team, alert.channel, alert.notice["team"]) == ("care", "care-mail", "gone")
+
+
+MAIL = Channel(channel="mail", kind="email", address="care@example.test")
+
+
+def test_people_are_reminded_once_of_a_case_that_nobody_has_taken_in_most_of_its_time() -> None:
+    known = catalog(None, team("care", hook("a", "https://a.test"), MAIL))
+    event = _opened().event.model_copy(update={"version": 3, "reason": "acknowledge_at_80"})
+
+    (alert,) = warned(event, known, "https://console.test")
+
+    assert (alert.endpoint, alert.owed, alert.notice["type"]) == ("care/mail", False, "case.warned")
+    assert alert.alert_id == warned(event, known, "https://console.test")[0].alert_id
+    assert alert.alert_id not in [each.alert_id for each in alerts(event, known, "")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reason": "acknowledge_at_50"},
+        {"reason": "contact_at_80", "state": "acknowledged"},
+        {"reason": "acknowledge_at_80", "state": "acknowledged"},
+    ],
+)
+def test_other_warnings_disturb_nobody(changes: dict[str, str]) -> None:
+    event = _opened().event.model_copy(update=changes)
+    assert warned(event, catalog(), "https://console.test") == []
 
 
 def test_an_escalation_goes_to_the_channels_of_the_fallback_team_that_were_not_tried() -> None:

@@ -92,7 +92,7 @@ async def test_it_pauses_and_goes_on_where_it_stood_once_the_mapping_is_repaired
         assert status == 200
         (shop,) = [each for each in said["sources"] if each["source"] == "shop"]  # type: ignore[attr-defined]
         assert shop["paused"]
-        assert shop["pauses"][0]["reason"].startswith("source shop: ")
+        assert shop["pauses"][0]["reason"].startswith("source shop, line ")
         house.write(broken=False)
         await house.paused("shop", 0)
         await house.signals("shop", COUNT - 10)

@@ -205,6 +205,14 @@ async def test_erasure_leaves_no_trace_of_the_person_but_what_was_counted(
         assert await connection.fetchval("select count(*) from decisions") == 1
 
 
+async def test_who_was_erased_is_not_reminded(pool: db.Database) -> None:
+    await plan(pool, "kim")
+    async with pool.transaction() as connection:
+        await connection.execute("update invitations set state = 'sent', reminder = 'planned'")
+        await people.erase(connection, "kim", START)
+        assert await connection.fetchval("select reminder from invitations") == "dropped"
+
+
 async def test_erasure_is_said_to_all_and_then_compacted_away(
     api: httpx.AsyncClient, pool: db.Database
 ) -> None:

@@ -127,10 +127,24 @@ Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Befor
 """Address ranges as CIDR."""
 
 
-class Settings(BaseModel):
-    """Where things are; every service has these."""
+class Stored(BaseModel):
+    """All that a command needs which looks at the tables of a service, and nowhere else."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    postgres_dsn: Dsn
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read the environment; raises InvalidSettings with one line about the first fault."""
+        try:
+            return cls.model_validate(_collect(environ))
+        except ValidationError as error:
+            raise InvalidSettings(_explain(error)) from None
+
+
+class Settings(Stored):
+    """Where things are; every service has these."""
 
     kafka_bootstrap_servers: Annotated[Words, Field(min_length=1)]
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -145,21 +159,12 @@ class Settings(BaseModel):
     kafka_session_timeout_ms: int = Field(default=10_000, ge=6_000, le=300_000)
     kafka_partitions: int = Field(default=6, ge=1)
     kafka_replication: int = Field(default=1, ge=1)
-    postgres_dsn: Dsn
     catalog: Folder
     public_url: HttpUrl = "http://localhost:8083"
     http_port: int = Field(default=8080, ge=0, le=65535)
     http_host: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_tokens: Tokens = Field(default_factory=dict)
-
-    @classmethod
-    def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read the environment; raises InvalidSettings with one line about the first fault."""
-        try:
-            return cls.model_validate(_collect(environ))
-        except ValidationError as error:
-            raise InvalidSettings(_explain(error)) from None
 
 
 def _collect(environ: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 from typing import Annotated
@@ -13,10 +14,12 @@ from services.ask import people, store
 from services.ask.app import build
 from services.ask.backtest.commands import add_backtest, add_simulate
 from services.ask.settings import Settings
+from services.ask.store import Waiting
 from shared import db, process
 from shared.clock import Clock, SystemClock
 from shared.contracts.asks import Decision
 from shared.errors import TouchbackError
+from shared.settings import Stored
 
 
 class InvalidName(TouchbackError):
@@ -31,37 +34,40 @@ def explain(
     customer: Annotated[str, typer.Option(help="The customer's id.")],
     signal: Annotated[str | None, typer.Option(help="Only decisions about this signal.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One decision per line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One per line.")] = False,
 ) -> None:
     """Say why a customer was asked or not, newest first."""
     try:
         for name, text in (("--customer", customer), ("--signal", signal or "")):
             if "\x00" in text:
                 raise InvalidName(f"{name} holds the character U+0000, which no name can hold")
-        found = asyncio.run(_read(Settings.load(os.environ), customer, signal, limit))
+        found, waiting = asyncio.run(_read(Stored.load(os.environ), customer, signal, limit))
     except TouchbackError as error:
         raise process.fail(error) from None
     if as_json:
+        for each in waiting:
+            typer.echo(json.dumps(each.plain(), ensure_ascii=False))
         for decision in found:
             typer.echo(decision.model_dump_json(exclude_none=True))
         return
-    if not found:
+    if not found and not waiting:
         typer.echo("No decision about this customer: no signal of theirs matched a touchpoint.")
         return
-    typer.echo("\n\n".join("\n".join(_told(each)) for each in found))
+    told = [_put_off(each) for each in waiting] + ["\n".join(_told(each)) for each in found]
+    typer.echo("\n\n".join(told))
 
 
 @app.command()
 def erase(customer: Annotated[str, typer.Argument(help="The customer's id.")]) -> None:
     """Remove a customer's identity and words, here and in every other service; scores stay."""
     try:
-        asyncio.run(_erase(Settings.load(os.environ), customer, SystemClock()))
+        asyncio.run(_erase(Stored.load(os.environ), customer, SystemClock()))
     except TouchbackError as error:
         raise process.fail(error) from None
     typer.echo(f"{customer} is erased here; the running service tells the others.")
 
 
-async def _erase(settings: Settings, customer: str, clock: Clock) -> None:
+async def _erase(settings: Stored, customer: str, clock: Clock) -> None:
     connection = await db.connect(settings.postgres_dsn, "ask")
     try:
         async with connection.transaction():
@@ -71,13 +77,24 @@ async def _erase(settings: Settings, customer: str, clock: Clock) -> None:
 
 
 async def _read(
-    settings: Settings, customer: str, signal: str | None, limit: int
-) -> list[Decision]:
+    settings: Stored, customer: str, signal: str | None, limit: int
+) -> tuple[list[Decision], list[Waiting]]:
     connection = await db.connect(settings.postgres_dsn, "ask")
     try:
-        return await store.decisions_of(connection, customer, signal, limit)
+        found = await store.decisions_of(connection, customer, signal, limit)
+        return found, await store.waiting_of(connection, customer, signal, limit)
     finally:
         await connection.close(timeout=2.0)
+
+
+def _put_off(waiting: Waiting) -> str:
+    signal = waiting.signal
+    return (
+        f"{waiting.touchpoint}: not decided yet, it waits until"
+        f" {waiting.due_at:%Y-%m-%d %H:%M:%S%z} or, where asks compete, for the hold window after"
+        f" (signal {signal.signal}, event {signal.source}/{signal.source_event_id}"
+        f" of {signal.occurred_at:%Y-%m-%d %H:%M:%S%z})"
+    )
 
 
 def _told(decision: Decision) -> Iterator[str]:

@@ -15,6 +15,11 @@ select body from decisions
 where customer_id = $1 and ($2::text is null or signal = $2)
 order by decided_at desc, decision_id limit $3
 
+-- name: waiting_of
+select touchpoint, signal, due_at from candidates
+where customer_id = $1 and ($2::text is null or signal ->> 'signal' = $2)
+order by due_at, decision_id limit $3
+
 -- name: add_invitations
 insert into invitations (invitation_id, decision_id, customer_id, touchpoint, correlation, channel,
                          next_at, useful_until, answer_within, body, traceparent, exempt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from services.ask.model import DecisionId
 from shared import db, sql
 from shared.contracts.asks import Decision, Invitation
+from shared.contracts.signals import Signal
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 
@@ -23,6 +24,28 @@ class Planned:
     answer_within: timedelta
     traceparent: str | None
     exempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A moment that is judged from `due_at` on: after its delay, or when its hours open."""
+
+    touchpoint: str
+    signal: Signal
+    due_at: datetime
+
+    def plain(self) -> Mapping[str, str]:
+        """Return it as JSON can say it, in the words of a decision."""
+        return {
+            "outcome": "waiting",
+            "touchpoint": self.touchpoint,
+            "customer_id": self.signal.customer_id,
+            "signal": self.signal.signal,
+            "source": self.signal.source,
+            "source_event_id": self.signal.source_event_id,
+            "occurred_at": self.signal.occurred_at.isoformat(),
+            "due_at": self.due_at.isoformat(),
+        }
 
 
 async def known_decisions(connection: db.Connection, ids: Sequence[DecisionId]) -> set[DecisionId]:
@@ -58,6 +81,18 @@ async def decisions_of(
     """Return decisions about a customer, newest first."""
     rows = await connection.fetch(QUERIES["decisions_of"], customer, signal, limit)
     return [Decision.model_validate(row["body"]) for row in rows]
+
+
+async def waiting_of(
+    connection: db.Connection, customer: str, signal: str | None, limit: int
+) -> list[Waiting]:
+    """Return what is not decided yet about a customer, the next first."""
+    rows = await connection.fetch(QUERIES["waiting_of"], customer, signal, limit)
+    found = ((row, Signal.model_validate(row["signal"])) for row in rows)
+    return [
+        Waiting(row["touchpoint"], signal, row["due_at"] or signal.occurred_at)
+        for row, signal in found
+    ]
 
 
 async def add_invitations(connection: db.Connection, planned: Sequence[Planned]) -> None:

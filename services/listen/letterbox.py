@@ -17,11 +17,11 @@ from rich.table import Table
 
 from services.listen import letters
 from services.listen.letters import Letter, Wanted
-from services.listen.settings import Settings
 from shared import db, process
 from shared.catalog.fields import duration
 from shared.clock import Clock, SystemClock
 from shared.errors import TouchbackError
+from shared.settings import Settings
 
 T = TypeVar("T")
 NOT_ALL = 1

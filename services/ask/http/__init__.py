@@ -26,7 +26,7 @@ class Api:
         return [Route("/v1/decisions", self.decisions)]
 
     async def decisions(self, request: Request) -> Response:
-        """Return the decisions about one customer, newest first."""
+        """Return the decisions about one customer, newest first, and what waits for its time."""
         web.require(request, self._tokens, "decisions:read")
         customer, signal = _name(request, "customer"), _name(request, "signal")
         if not customer:
@@ -35,10 +35,11 @@ class Api:
         try:
             async with self._database.connection() as connection:
                 found = await store.decisions_of(connection, customer, signal, limit)
+                waiting = await store.waiting_of(connection, customer, signal, limit)
         except db.AWAY as error:
             raise HTTPException(503, "the database is away, try again later") from error
         bodies = [each.model_dump(mode="json", exclude_none=True) for each in found]
-        return JSONResponse({"decisions": bodies})
+        return JSONResponse({"decisions": bodies, "waiting": [each.plain() for each in waiting]})
 
 
 def _name(request: Request, parameter: str) -> str | None:

@@ -51,7 +51,8 @@ def explained(environment: Mapping[str, str], *arguments: str) -> tuple[int, str
 
 @pytest.mark.usefixtures("asked")
 def test_explain_says_what_stopped_an_ask(environment: dict[str, str]) -> None:
-    code, said = explained(environment, "--customer", "c1")
+    alone = {"TOUCHBACK_POSTGRES_DSN": environment["TOUCHBACK_POSTGRES_DSN"]}
+    code, said = explained(alone, "--customer", "c1")
     assert code == 0
     for word in ("outranked", "goes_first=delivered", "e1", "e2", "not run", "catalog "):
         assert word in said
@@ -99,6 +100,24 @@ def test_explain_says_when_there_is_nothing_to_explain(environment: dict[str, st
     assert (code, said.count("\n")) == (0, 1)
     code, said = explained(environment, "--customer", "c1", "--signal", "order.late")
     assert "No decision" in said
+
+
+async def test_explain_says_what_waits_and_until_when(database: str) -> None:
+    await migrate.apply(database, "ask", MIGRATIONS)
+    pool = db.Database(database, "ask")
+    await pool.open()
+    await hear(pool, a_profile("token"), a_signal("e1", name="order.returned"))
+    await pool.close()
+    alone = {"TOUCHBACK_POSTGRES_DSN": database}
+    code, said = await asyncio.to_thread(explained, alone, "--customer", "c1")
+    assert code == 0
+    assert "returned: not decided yet, it waits until 2026-03-02 13:00:00+0000" in said
+    assert "shop/e1" in said
+    _, said = await asyncio.to_thread(explained, alone, "--customer", "c1", "--json")
+    line = json.loads(said)
+    assert (line["outcome"], line["due_at"]) == ("waiting", "2026-03-02T13:00:00+00:00")
+    others = ("--customer", "c1", "--signal", "order.late")
+    assert "No decision" in (await asyncio.to_thread(explained, alone, *others))[1]
 
 
 def test_a_database_that_is_away_is_one_line_and_exit_2(environment: dict[str, str]) -> None:

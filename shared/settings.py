@@ -57,6 +57,7 @@ NAMES: frozenset[str] = frozenset(
         "channel_secrets",
         "source_secrets",
         "outbound_allow",
+        "trusted_proxies",
         "close_url",
         "close_public_url",
         "slack_signing_secret",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -11,17 +12,19 @@ from starlette.routing import Route
 from services.collect import erasure, metrics, retention, store, sweep
 from services.collect.handlers import Handlers
 from services.collect.http.answers import Api
+from services.collect.limits import Limits
 from services.collect.pages.answers import AnswerPages
 from services.collect.pages.feedback import FeedbackPages
 from services.collect.pages.render import Renderer
 from services.collect.pages.stop import StopPages
 from services.collect.pages.survey import SurveyPages
+from services.collect.pages.turnstile import Turnstile
 from services.collect.pages.visit import Visits
 from services.collect.policy import Policy
 from services.collect.settings import Settings
 from shared import topics
 from shared.catalog.catalog import Catalog
-from shared.clock import Clock
+from shared.clock import Clock, monotonic
 from shared.erasure import Guard
 from shared.links import Links
 from shared.runtime import Runtime
@@ -41,6 +44,7 @@ def policy_of(catalog: Catalog) -> Policy:
         brand=catalog.policy.brand,
         time_zone=catalog.policy.time_zone,
         keep_for=catalog.policy.retention.responses,
+        limits=catalog.policy.limits,
     )
 
 
@@ -56,6 +60,9 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     links = Links(settings.link_keys)
     renderer = Renderer(policy)
     database = runtime.database
+    limits = Limits(monotonic)
+    proxies = [ip_network(each) for each in settings.trusted_proxies]
+    turnstile = Turnstile(limits, policy, proxies, renderer)
     visits = Visits(database, clock, links, policy, renderer)
     runtime.consume(
         [topics.INVITATIONS, topics.ANSWERS, topics.CASES, topics.PROFILES],
@@ -66,11 +73,15 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.timers({store.FINAL: sweep.finish})
     runtime.routes(
         [
-            *SurveyPages(visits, metrics.Views(runtime.registry, policy())).routes(),
-            *AnswerPages(visits).routes(),
-            *StopPages(database, clock, links, renderer).routes(),
-            *FeedbackPages(database, clock, links, renderer).routes(),
-            *Api(database, clock, settings, policy).routes(),
+            *turnstile.before(
+                [
+                    *SurveyPages(visits, metrics.Views(runtime.registry, policy())).routes(),
+                    *AnswerPages(visits).routes(),
+                    *StopPages(database, clock, links, renderer).routes(),
+                    *FeedbackPages(database, clock, links, renderer).routes(),
+                ]
+            ),
+            *Api(database, clock, settings, policy, limits).routes(),
             Route("/static/collect.css", renderer.style, middleware=SMALLER),
             Route("/static/collect.js", renderer.script, middleware=SMALLER),
             Route("/static/icon.svg", renderer.icon),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from shared.catalog.owners import Team
-from shared.catalog.policy import Brand
+from shared.catalog.policy import Brand, Limits
 from shared.catalog.touchpoints import Survey, Touchpoint
 
 CHANGEABLE_FOR = timedelta(hours=24)
@@ -36,6 +36,7 @@ class Policy:
     brand: Brand
     time_zone: str
     keep_for: timedelta
+    limits: Limits
 
     def owner(self, touchpoint: str) -> Team:
         """Return the team that most likely gets a low score; which one does, `route` decides."""

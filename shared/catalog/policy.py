@@ -176,6 +176,19 @@ class Ladder(Entry):
     advocate: LadderCondition = _rung("answers.high >= 3 && answers.low == 0")
 
 
+PerMinute = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Limits(Entry):
+    """How often a minute customers and programs may come: by one survey link (writing), from one
+    address (pages), and with one bearer token (writing). What is over waits, and loses nothing.
+    """
+
+    link: PerMinute = 60
+    address: PerMinute = 600
+    token: PerMinute = 60_000
+
+
 class Policy(Entry):
     """What holds for all touchpoints; everything has a careful default.
 
@@ -192,4 +205,5 @@ class Policy(Entry):
     retention: Retention = Retention()
     brand: Brand = Brand()
     channels: Channels = Channels()
+    limits: Limits = Limits()
     ladder: Ladder = Field(default_factory=Ladder)

@@ -19,6 +19,7 @@ _PROBLEMS = {
     "403": "The bearer token lacks the scope.",
     "413": "The body is too large.",
     "422": "The body says something that cannot be kept; `title` says what would be right.",
+    "429": "The token writes too often; `Retry-After` says in how many seconds to send it again.",
     "503": "The database is away and nothing was kept: send the same again later.",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from math import ceil
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.collect import decide, record, store
+from services.collect.limits import Limits
 from services.collect.model import Feedback, ResponseId, Submission
 from services.collect.model import Response as Answer
 from services.collect.policy import Policy
@@ -39,11 +41,13 @@ class Api:
         clock: Clock,
         settings: Settings,
         policy: Callable[[], Policy],
+        limits: Limits,
     ) -> None:
         self._database = database
         self._clock = clock
         self._tokens = settings.api_tokens
         self._policy = policy
+        self._limits = limits
         self._document = openapi.document()
         self._answers = Together(self._keep)
 
@@ -93,6 +97,10 @@ class Api:
 
     def _key(self, request: Request, write: openapi.Write) -> tuple[str, str]:
         holder = web.require(request, self._tokens, write.scope)
+        seconds = self._limits.wait(f"token {holder}", self._policy().limits.token)
+        if seconds:
+            again = {"Retry-After": str(ceil(seconds))}
+            raise HTTPException(429, "this token writes too often: wait", headers=again)
         return holder, web.idempotency_key(request)
 
     def _check(self, given: Submission) -> None:

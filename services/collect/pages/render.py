@@ -38,6 +38,7 @@ SANDBOXED = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 RETRY_AFTER = "5"
 
 Reason = Literal[
+    "busy",
     "unknown",
     "not_here_yet",
     "away",
@@ -48,6 +49,7 @@ Reason = Literal[
     "too_large",
 ]
 STATUS: Mapping[Reason, int] = {
+    "busy": 429,
     "unknown": 404,
     "not_here_yet": 503,
     "away": 503,

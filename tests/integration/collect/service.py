@@ -203,9 +203,9 @@ def settings_for(dsn: str, catalog: Path = CATALOG) -> Settings:
 
 
 @asynccontextmanager
-async def started(dsn: str, clock: ManualClock) -> AsyncIterator[Collect]:
+async def started(dsn: str, clock: ManualClock, catalog: Path = CATALOG) -> AsyncIterator[Collect]:
     """The service from its start to its end."""
-    runtime = build(settings_for(dsn), clock)
+    runtime = build(settings_for(dsn, catalog), clock)
     handlers = Handlers(lambda: POLICY)
     consumer = runtime.consume([], parse=handlers.parse, handle=handlers.handle)
     transport = httpx.ASGITransport(runtime.application())

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from services.collect import erasure, metrics, retention, store, sweep
 from services.collect.handlers import Handlers
 from services.collect.http.answers import Api
+from services.collect.http.silence import SilenceApi
 from services.collect.limits import Limits
 from services.collect.pages.answers import AnswerPages
 from services.collect.pages.feedback import FeedbackPages
@@ -82,6 +83,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
                 ]
             ),
             *Api(database, clock, settings, policy, limits).routes(),
+            *SilenceApi(database, clock, settings).routes(),
             Route("/static/collect.css", renderer.style, middleware=SMALLER),
             Route("/static/collect.js", renderer.script, middleware=SMALLER),
             Route("/static/icon.svg", renderer.icon),

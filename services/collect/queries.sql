@@ -27,6 +27,26 @@ cross join lateral (
     order by at desc limit 20
 ) as asked
 
+-- name: silences
+-- Asks by what they were about: an ask that bounced was never one that could be answered.
+select touchpoint, asked, delivered, failed, cancelled, answered, unfinished, silent,
+       delivered - answered - silent as waiting
+from (
+    select invitations.touchpoint, count(*) as asked,
+           count(*) filter (where reached or responses is not null) as delivered,
+           count(*) filter (where state = 'failed' and responses is null) as failed,
+           count(*) filter (where state = 'cancelled' and responses is null) as cancelled,
+           count(responses) as answered,
+           count(responses) filter (where completed_at is null) as unfinished,
+           count(*) filter (where reached and responses is null and expires_at <= $2) as silent
+    from (select *, state in ('sent', 'reminded', 'expired') as reached from invitations)
+         as invitations
+    left join responses using (invitation_id)
+    where occurred_at >= $1
+    group by invitations.touchpoint
+) as counted
+order by touchpoint
+
 -- name: lock_invitation
 -- Two posts with one link take turns here.
 select from invitations where invitation_id = $1 for update

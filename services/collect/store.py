@@ -21,6 +21,7 @@ from services.collect.model import (
 )
 from shared import db, outbox, sql, tallies, timers
 from shared.contracts import responses as contract
+from shared.contracts.answering import Silence
 from shared.contracts.base import Attribution
 from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import stable_id
@@ -86,6 +87,14 @@ async def asked_about(
     for row in await connection.fetch(QUERIES["asked_about"], wanted) if wanted else ():
         found.setdefault(row["correlation"], []).append(Invitation(**_facts(row)))
     return found
+
+
+async def silences(
+    connection: db.Connection, since: datetime, now: datetime
+) -> tuple[Silence, ...]:
+    """Count what became of the asks about what happened since then."""
+    rows = await connection.fetch(QUERIES["silences"], since, now)
+    return tuple(Silence(**row) for row in rows)
 
 
 async def lock(connection: db.Connection, wanted: InvitationId) -> None:

@@ -27,6 +27,7 @@ SCOPES = (
     "decisions:read",
     "responses:write",
     "feedback:write",
+    "responses:read",
     "alerts:read",
     "sources:read",
     "sources:act",

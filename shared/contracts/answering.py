@@ -8,9 +8,12 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from shared.contracts.api import Body
-from shared.contracts.base import Band
+from shared.contracts.base import Band, Moment
 
 LONGEST_COMMENT = 2000
+LONGEST_SPAN = 400
+"""Days that can be looked back."""
+
 _KEEPABLE = r"^[^\x00]*$"
 """PostgreSQL keeps every character but U+0000."""
 
@@ -91,6 +94,31 @@ class KeptFeedback(Body):
     feedback_id: str
     band: Band
     anonymous: bool
+
+
+class Silence(Body):
+    """What became of the asks about one touchpoint.
+
+    `delivered` were accepted by the channel; of them `answered` said something, `silent` let the
+    time pass, and `waiting` still may answer. `unfinished` gave a score and nothing more as yet.
+    """
+
+    touchpoint: str
+    asked: int
+    delivered: int
+    failed: int
+    cancelled: int
+    answered: int
+    unfinished: int
+    silent: int
+    waiting: int
+
+
+class Silences(Body):
+    """All touchpoints that asked about something that happened since then."""
+
+    since: Moment
+    touchpoints: tuple[Silence, ...]
 
 
 def _keepable(value: object) -> bool:

@@ -8,7 +8,14 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.contracts.answering import KeptFeedback, KeptResponse, NewFeedback, NewResponse
+from shared.contracts.answering import (
+    LONGEST_SPAN,
+    KeptFeedback,
+    KeptResponse,
+    NewFeedback,
+    NewResponse,
+    Silences,
+)
 from shared.contracts.api import Problem
 
 Document = dict[str, Any]
@@ -61,14 +68,26 @@ _KEY = {
 }
 
 
+SILENCE_PATH, SILENCE_SCOPE = "/v1/silence", "responses:read"
+_READING = {
+    "400": f"`days` is no whole number from 1 to {LONGEST_SPAN}.",
+    **{status: _PROBLEMS[status] for status in ("401", "403")},
+    "503": "The database is away.",
+}
+
+
 def document() -> Document:
     """Return the document."""
-    bodies: list[type[BaseModel]] = [NewResponse, NewFeedback, KeptResponse, KeptFeedback, Problem]
+    bodies: list[type[BaseModel]] = [NewResponse, NewFeedback, KeptResponse, KeptFeedback]
+    bodies += [Silences, Problem]
     _, schemas = models_json_schema([(each, "validation") for each in bodies], ref_template=_WHERE)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Touchback: answers from programs", "version": "1.0.0"},
-        "paths": {each.path: {"post": _write(each)} for each in (RESPONSES, FEEDBACK)},
+        "paths": {
+            **{each.path: {"post": _write(each)} for each in (RESPONSES, FEEDBACK)},
+            SILENCE_PATH: {"get": _silence()},
+        },
         "components": {
             "schemas": schemas["$defs"],
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -90,6 +109,24 @@ def _write(each: Write) -> Document:
                 "content": _content("application/json", each.gives),
             },
             **{status: _problem(text) for status, text in _PROBLEMS.items()},
+        },
+    }
+
+
+def _silence() -> Document:
+    days = {"type": "integer", "minimum": 1, "maximum": LONGEST_SPAN, "default": 30}
+    return {
+        "operationId": "readSilence",
+        "summary": "What became of the asks of the last days, by touchpoint",
+        "description": f"The token needs the scope `{SILENCE_SCOPE}`.",
+        "security": [{"token": [SILENCE_SCOPE]}],
+        "parameters": [{"name": "days", "in": "query", "schema": days}],
+        "responses": {
+            "200": {
+                "description": "The counts as they are now.",
+                "content": _content("application/json", Silences),
+            },
+            **{status: _problem(text) for status, text in _READING.items()},
         },
     }
 

@@ -38,6 +38,7 @@ SCOPES = (
     "decisions:read",
     "responses:write",
     "feedback:write",
+    "responses:read",
     "alerts:read",
 )
 SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS10ZXN0cw=="

@@ -194,7 +194,7 @@ def settings_for(dsn: str, catalog: Path = CATALOG) -> Settings:
             "catalog": catalog,
             "link_keys": KEY,
             "api_tokens": {
-                TOKEN: ("responses:write", "feedback:write"),
+                TOKEN: ("responses:write", "feedback:write", "responses:read"),
                 OTHERS: ("responses:write", "feedback:write"),
                 "other": ("cases:read",),
             },

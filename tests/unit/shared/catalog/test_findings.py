@@ -282,7 +282,7 @@ POLICY = [
         [
             "1: `caps`: `floor` is the hard minimum: it cannot be longer than `person`",
             "2: `quiet`: unknown field, there is brand, caps, channels, hold_window, holdout, "
-            "ladder, retention, salt, send_window, time_zone",
+            "ladder, limits, retention, salt, send_window, time_zone",
         ],
     ),
     (

@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.listen import letters
+from services.listen import letters, tables
 from services.listen.letters import Letter, Wanted
 from shared import db, process
 from shared.catalog.fields import duration
@@ -213,7 +212,7 @@ def _print(found: Sequence[Letter]) -> None:
         row = (each.id, about["at"], about["service"], each.position, about["class"])
         # What came from outside may look like markup, and must not be taken for it.
         table.add_row(*map(escape, (*row, about["message"])))
-    Console().print(table)
+    tables.show(table)
 
 
 def _print_whole(each: Letter) -> None:

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from services.listen import tables
 from services.listen.pausing import Pauses
 from services.listen.policy import Dialects, dialects
 from services.listen.settings import Settings
@@ -107,4 +107,4 @@ def _print(found: list[dict[str, Any]]) -> None:
             share = f"{pause['failed']} of {pause['seen']}"
             why = (pause["since"], share, pause["next_try"], pause["reason"])
         table.add_row(*map(escape, (each["source"], each["topic"], *why)))
-    Console().print(table)
+    tables.show(table)

@@ -314,14 +314,16 @@ def propose_yaml(source: str, topic: str, found: Sequence[Record]) -> tuple[str,
     draft = read_catalog({"sources.yaml": text.encode()})
     if not draft.sources:
         return text, 0
-    kinds = Counter(
-        line.kind
+    lines = [
+        line
         for record in found
         for line in explain(record, draft.sources[0].entry, "", frozenset())
-    )
+    ]
+    kinds = Counter(line.kind for line in lines)
     mapped = kinds["unused"]
     told = ", ".join(f"{count} {_TOLD.get(kind, kind)}" for kind, count in sorted(kinds.items()))
-    return yaml(source, topic, proposed, [f"of {len(found)} samples: {told}"]), mapped
+    refused = [f"first refused: {line.what}" for line in lines if line.kind == "refused"]
+    return yaml(source, topic, proposed, [f"of {len(found)} samples: {told}", *refused[:1]]), mapped
 
 
 def _form(found: Sequence[Record]) -> Format:

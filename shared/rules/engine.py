@@ -331,6 +331,8 @@ def _readable(error: str, variables: Collection[str]) -> InvalidRule:
         return InvalidRule(1, error.partition("\n")[0])
     message = found["message"].removesuffix(" [INVALID_ARGUMENT]")
     message, _, _ = message.partition(" expecting {")
+    if "token recognition error" in message:
+        message += ', a name of other letters than a-z stands in brackets: body["…"]'
     undeclared = _UNDECLARED.fullmatch(message)
     if undeclared:
         message = _unknown_name(undeclared["name"], variables)

@@ -22,6 +22,13 @@ MOST_CALLS = 8
 _NO_KEY = re.compile(r'Key not found in map : "?(?P<key>.*?)"?$', re.DOTALL)
 _NO_SLOT = re.compile(r"(?P<slot>_[a-z_]+\d)\b")
 _NO_VALUE = re.compile(r'No value with name "(?P<name>[^"]*)"')
+_SAID_BETTER = {
+    "No matching overloads found : or": "or() takes what may be absent: a.?b.or(a.?c)",
+    "No matching overloads found : orValue": "orValue() takes what may be absent: a.?b.orValue(c)",
+    "No matching overloads found : _?._(null_type": (
+        "`.?` after a null, take list[?0] for first(list)"
+    ),
+}
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'", re.DOTALL)
 
 
@@ -119,7 +126,12 @@ class Program:
         said = " ".join(_QUOTED.sub("…", reason.partition(" [")[0]).split())
         if said.startswith("invalid regular expression"):
             said = "not a pattern"
+        said = next((better for bad, better in _SAID_BETTER.items() if _begins(said, bad)), said)
         return RuleFailed(f"{said[:200]}: {self.text}")
+
+
+def _begins(said: str, words: str) -> bool:
+    return said.startswith(words) and not said[len(words) :][:1].isalpha()
 
 
 def _explains(dead: rule_text.Dead, reason: str) -> bool:

@@ -97,8 +97,13 @@ def kind(samples: Sequence[Sample]) -> tuple[str, Callable[[Sample], str]] | Non
     ]
     if not found:
         return None
-    best = min(found, key=lambda path: KINDS.index(_name(path[-1])))
+    # One that is always the same names the envelope rather than what it brings.
+    best = min(found, key=lambda path: (_same(samples, path), KINDS.index(_name(path[-1]))))
     return rule(best), lambda each: str(each.scalars[best])
+
+
+def _same(samples: Sequence[Sample], path: Path) -> bool:
+    return len({each.scalars[path] for each in samples}) == 1
 
 
 def _header(name: str) -> Callable[[Sample], str]:

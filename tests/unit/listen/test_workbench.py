@@ -157,3 +157,18 @@ def test_times_without_a_zone_and_in_milliseconds_are_remarked(tmp_path: Path) -
     assert "# occurred_at: the time names no zone, UTC is assumed" in result.stdout
     assert "occurred_at: 'timestamp(int(body.at) / 1000)'" in result.stdout
     assert "# of 2 samples: 2 signals" in result.stdout
+
+
+def test_what_tells_messages_apart_is_their_kind_rather_than_what_all_share(tmp_path: Path) -> None:
+    lines = [
+        {"type": "notification", "topic": topic, "id": topic, "customer": "c"}
+        for topic in ("conversation.closed", "conversation.opened")
+    ]
+    result = run("infer", written(tmp_path, "\n".join(map(json.dumps, lines))))
+    assert """when: 'body.topic == "conversation.closed"'""" in result.stdout
+
+
+def test_a_proposal_that_refuses_a_sample_says_why(tmp_path: Path) -> None:
+    result = run("infer", written(tmp_path, '{"type": "a", "id": "1", "customer": "c"}'))
+    assert "# of 1 samples: 1 refused" in result.stdout
+    assert "# first refused: source my-source, line 6: occurred_at: the record" in result.stdout

@@ -175,3 +175,9 @@ def test_calls_let_go_of_what_passes_through_them() -> None:
 def _resident() -> float:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4 / 1024
+
+
+def test_a_field_of_the_first_of_nothing_says_how_to_ask_for_it() -> None:
+    rule = RULES.expression("first(body.l).?a.?b")
+    with pytest.raises(RuleFailed, match=r"take list\[\?0\] for first\(list\)"):
+        rule.value({"body": {"l": []}})

@@ -58,6 +58,12 @@ def test_a_condition_is_true_or_false(text: str, body: Any, answer: bool) -> Non
     [
         pytest.param("body.a == 1", {}, "^body.a is absent$", id="absent field"),
         pytest.param("body.a > 1", {"a": "x"}, "No matching overloads", id="wrong type"),
+        pytest.param(
+            "body.a.or(body.?b).orValue(1) == 1",
+            {"a": 1},
+            r"takes what may be absent: a\.\?b",
+            id="or",
+        ),
         pytest.param("1 / body.a == 1", {"a": 0}, "divide by zero", id="division by zero"),
         pytest.param("body.a == 1", {"a": 2**80}, "out of range", id="number out of range"),
         pytest.param('body.a == "x"', {"a": "\ud800"}, "not plain data", id="half a character"),
@@ -79,6 +85,7 @@ def test_an_error_is_never_false(text: str, body: Any, reason: str) -> None:
         pytest.param("size(key)", 1, "gives a whole number, a condition must give true", id="int"),
         pytest.param("body.a", 1, "known only at run time", id="maybe not true or false"),
         pytest.param("key == 1", 5, "found no matching overload", id="types that never match"),
+        pytest.param('body.客 == "x"', 6, 'stands in brackets: body["…"]', id="other letters"),
         pytest.param(" ", 1, "empty, write an expression", id="blank"),
         pytest.param(f'key == "{"x" * 1016}"', 1, "1025 bytes long", id="one byte too long"),
         pytest.param(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NewType, TypeAlias
 
@@ -82,7 +82,7 @@ class History:
     def after_ask(self, touchpoint: str, correlation: str | None) -> History:
         """Return the history once one more ask is on its way."""
         asked = self.asked | {(touchpoint, correlation)} if correlation else self.asked
-        return replace(self, pending=True, asked=asked)
+        return History(self.last_contact, True, asked, self.sent, self.answered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from cel_expr_python import cel
 from cel_expr_python.ext.ext_math import ExtMath
 from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
+from pydantic_core import to_json
 
 from shared.rules import shortcut
 from shared.rules import text as rule_text
@@ -62,6 +62,9 @@ _FITS: Mapping[str, frozenset[str]] = {
     "text": frozenset({"STRING"}),
     "number": frozenset({"STRING", "INT", "UINT", "DOUBLE"}),
 }
+Paths: TypeAlias = tuple[tuple[str, list[str], VarType], ...]
+"""Variables: the name of each, its steps, and what it holds."""
+
 _NO_FUNCTIONS: Mapping[str, Function] = MappingProxyType({})
 
 
@@ -70,6 +73,7 @@ class Condition:
     """A compiled rule that is true or false."""
 
     text: str
+    reads: Paths = field(repr=False, compare=False)
     _rules: Rules = field(repr=False, compare=False)
     _program: Program = field(repr=False, compare=False)
     _shortcut: Shortcut | None = field(default=None, repr=False, compare=False)
@@ -167,7 +171,9 @@ class Rules:
         """Raise `InvalidRule` unless the rule is sure to give true or false."""
         _check_size(text)
         program = self._compile(text, cel.Type.BOOL, "a condition")
-        return Condition(text, self, program, shortcut.of(text, self.variables))
+        words = {token.text for token in rule_text.tokens(text)}
+        reads = tuple(path for path in self._paths if words.issuperset(path[1]))
+        return Condition(text, reads, self, program, shortcut.of(text, self.variables))
 
     def expression(
         self, text: str, expects: Expects = "json", *, optional: bool = False
@@ -180,15 +186,20 @@ class Rules:
         return Expression(text, expects, optional, self, program, path)
 
     def bind(
-        self, inputs: Mapping[str, Any], *, size: int | None = None, travelled: bool = False
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        size: int | None = None,
+        travelled: bool = False,
+        paths: Paths | None = None,
     ) -> Inputs:
-        """Check and prepare inputs once.
+        """Check and prepare inputs once: all of them, or what alone a rule `reads`.
 
         `size` spares the measuring where the bytes are known, `travelled` a walk through values
         that came as JSON.
         """
         data: dict[str, Any] = {}
-        for name, path, kind in self._paths:
+        for name, path, kind in self._paths if paths is None else paths:
             value = _pick(inputs, path, kind)
             if not travelled and kind in _WALKED:
                 value = _travelled(value)
@@ -298,7 +309,7 @@ def _travelled(value: Any) -> Any:
 
 def _measure(data: Mapping[str, Any]) -> int:
     try:
-        return len(json.dumps(data, ensure_ascii=False, default=str).encode())
+        return len(to_json(data, fallback=str))
     except (ValueError, TypeError, RecursionError) as error:
         raise RuleFailed(f"inputs are not plain data: {error}") from error
 

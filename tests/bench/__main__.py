@@ -10,7 +10,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import collect, latency, lateness, listen, retention, routing, timers
+from tests.bench import (
+    backtest,
+    collect,
+    latency,
+    lateness,
+    listen,
+    retention,
+    routing,
+    timers,
+)
 from tests.support import kafka_choice, postgres
 from tests.support.databases import Databases
 from tests.support.kafka_broker import KafkaGround
@@ -29,15 +38,19 @@ MEASURES = {
     "routing": routing.measure,
     "timers": timers.measure,
 }
+ALONE = {"backtest": backtest.measure}
+"""Those that need neither Kafka nor PostgreSQL."""
+
 UNUSABLE = 2
 
 
 def main(words: Sequence[str]) -> int:
     """All measures, or the one that is named."""
-    names = list(words) or list(MEASURES)
-    unknown = [name for name in names if name not in MEASURES]
+    known = [*MEASURES, *ALONE]
+    names = list(words) or known
+    unknown = [name for name in names if name not in known]
     if unknown:
-        print(f"tests.bench: no measure {unknown[0]!r}; there are {', '.join(MEASURES)}")
+        print(f"tests.bench: no measure {unknown[0]!r}; there are {', '.join(known)}")
         return UNUSABLE
     try:
         for name in names:
@@ -49,6 +62,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def _measure(name: str) -> None:
+    if name in ALONE:
+        print(f"{name}: Python {platform.python_version()}, one of {os.cpu_count()} cores")
+        ALONE[name]()
+        return
     facts = kafka_choice.gather(os.environ, jar_folder(CACHE))
     insists = os.environ.get(kafka_choice.REQUIRE_APACHE, "") not in ("", "0")
     kafka = KafkaGround(facts, CACHE, require_apache=insists)

@@ -56,22 +56,20 @@ class Run:
 
     def take(self, verdict: Verdict, now: datetime) -> None:
         """Count one decision."""
-        touchpoint, signal = verdict.candidate.touchpoint, verdict.candidate.signal
-        match verdict.decision:
-            case Silent(reason=reason):
-                self.outcomes[touchpoint, "silent"] += 1
-                self.silences[touchpoint, reason] += 1
-            case Ask():
-                self.outcomes[touchpoint, "ask"] += 1
-                self.weeks[now.date() - timedelta(days=now.weekday())] += 1
-                self.asked[signal.customer_id] += 1
-                about = signal.correlation or verdict.candidate.event_key
-                self.asks.setdefault((touchpoint, signal.customer_id, about), now)
-            case Act(what=what):
-                self.outcomes[touchpoint, what] += 1
-                self.acts.setdefault((signal.customer_id, signal.correlation or ""), now)
-            case _:
-                pass
+        decision, touchpoint = verdict.decision, verdict.candidate.touchpoint
+        signal = verdict.candidate.signal
+        if isinstance(decision, Silent):
+            self.outcomes[touchpoint, "silent"] += 1
+            self.silences[touchpoint, decision.reason] += 1
+        elif isinstance(decision, Ask):
+            self.outcomes[touchpoint, "ask"] += 1
+            self.weeks[now.date() - timedelta(days=now.weekday())] += 1
+            self.asked[signal.customer_id] += 1
+            about = signal.correlation or verdict.candidate.event_key
+            self.asks.setdefault((touchpoint, signal.customer_id, about), now)
+        elif isinstance(decision, Act):
+            self.outcomes[touchpoint, decision.what] += 1
+            self.acts.setdefault((signal.customer_id, signal.correlation or ""), now)
 
 
 def run(

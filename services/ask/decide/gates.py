@@ -40,9 +40,10 @@ def decide(facts: Facts, plan: Plan, now: datetime) -> Decision:
 
 def decide_early(facts: Facts, plan: Plan, now: datetime) -> Silent | None:
     """Decide what no later event can change, so that it need not wait."""
-    stopping = (gate for gate in EARLY if gate in gates(plan) and gate.stops(facts, plan, now))
-    first = next(stopping, None)
-    return Silent(first.reason) if first else None
+    for gate in _EARLY_ASKING if plan.act == "ask" else _EARLY_ACTING:
+        if gate.stops(facts, plan, now):
+            return Silent(gate.reason)
+    return None
 
 
 def explain(facts: Facts, plan: Plan, decision: Decision, now: datetime) -> tuple[RuleTrace, ...]:
@@ -310,12 +311,13 @@ _FLOOR = Gate("cap_floor", "cap_person", _floor, _floor_compared)
 _PERSON = Gate("cap_person", "cap_person", _person, _person_compared)
 _WINDOW = Gate("send_window", "quiet_hours_expired", _expires_first, _expires_first_compared)
 
-EARLY = (_STALE, _HOLDOUT, _SAMPLE)
+_EARLY_ASKING = (_STALE, _HOLDOUT, _SAMPLE)
+_EARLY_ACTING = (_STALE, _SAMPLE)
 """What no later event can change."""
 
 _PERSONAL = (_OPTED_OUT, _CONSENT, _ADDRESS)
 _ASKING = (
-    *EARLY,
+    *_EARLY_ASKING,
     _ABSENT,
     _CANCEL,
     _DUPLICATE,
@@ -328,8 +330,8 @@ _ASKING = (
     _PERSON,
     _WINDOW,
 )
-_RECOVERING = (*EARLY, _CANCEL, *_PERSONAL, _WINDOW)
-_ACTING = (_STALE, _SAMPLE, _ABSENT, _CANCEL)
+_RECOVERING = (*_EARLY_ASKING, _CANCEL, *_PERSONAL, _WINDOW)
+_ACTING = (*_EARLY_ACTING, _ABSENT, _CANCEL)
 _TELLING = (*_ACTING, *_PERSONAL, _WINDOW)
 
 

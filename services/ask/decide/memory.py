@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 
 from services.ask.decide.triggers import Found, hear
 from services.ask.decide.turns import Verdict, begin, released_at, turn
-from services.ask.model import DecisionId, Later, Person
+from services.ask.model import DecisionId, History, Later, Person
 from services.ask.policy import Book
 from shared.contracts.signals import Signal
 
@@ -63,8 +63,9 @@ class Memory:
         if verdict.plan is None or verdict.plan.exempt:
             return
         person = self.people[verdict.candidate.signal.customer_id]
-        sent = {**person.history.sent, verdict.plan.touchpoint: now}
-        person.history = replace(person.history, pending=False, last_contact=now, sent=sent)
+        past = person.history
+        sent = {**past.sent, verdict.plan.touchpoint: now}
+        person.history = History(now, False, past.asked, sent, past.answered)
 
     def failed(self, verdict: Verdict) -> None:
         """Write down that an ask never reached anyone."""

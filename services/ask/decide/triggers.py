@@ -14,7 +14,7 @@ from services.ask.policy import Book, Count, Plan
 from shared.catalog.fields import SIGNAL_RULES
 from shared.contracts.base import Attribution
 from shared.contracts.signals import Signal
-from shared.rules import Inputs, RuleFailed
+from shared.rules import Condition, RuleFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def hear(
         signal=signal if counting else None,
         traceparent=traceparent if counting else None,
     )
-    insort(person.seen, seen, key=lambda each: each.at)
+    _keep(person.seen, seen)
     for plan in counting:
         found += _counted(person, seen, plan)
     return seen, found
@@ -58,14 +58,13 @@ def match(
     signal: Signal, contact: Contact, plans: Iterable[Plan]
 ) -> Iterator[tuple[Plan, Literal[True] | Broken]]:
     """Yield the plans whose condition holds, and those whose condition broke."""
-    inputs: Inputs | Broken | None = None
+    inputs: dict[str, object] = {}
     for plan in plans:
         if plan.when is None:
             yield plan, True
             continue
-        if inputs is None:
-            inputs = _inputs(signal, contact)
-        verdict = inputs if isinstance(inputs, Broken) else _holds(plan, inputs)
+        inputs = inputs or {"signal": vars(signal), "profile": contact.profile()}
+        verdict = _holds(plan.when, inputs)
         if verdict is not False:
             yield plan, verdict
 
@@ -146,19 +145,20 @@ def _counts_with(each: Seen, new: Seen, plan: Plan, count: Count) -> bool:
     return True
 
 
-def _inputs(signal: Signal, contact: Contact) -> Inputs | Broken:
+def _holds(when: Condition, inputs: Mapping[str, object]) -> bool | Broken:
     try:
-        return SIGNAL_RULES.bind({"signal": signal.model_dump(), "profile": contact.profile()})
+        # Preparing takes longer than answering: nothing but what this rule may read.
+        return when.holds(SIGNAL_RULES.bind(inputs, paths=when.reads))
     except RuleFailed as error:
         return Broken(error.reason)
 
 
-def _holds(plan: Plan, inputs: Inputs) -> bool | Broken:
-    assert plan.when is not None  # noqa: S101  (the caller asks only then; for the type checker)
-    try:
-        return plan.when.holds(inputs)
-    except RuleFailed as error:
-        return Broken(error.reason)
+def _keep(known: list[Seen], new: Seen) -> None:
+    """Put a signal in its place; nearly always that is the end."""
+    if known and new.at < known[-1].at:
+        insort(known, new, key=lambda each: each.at)
+    else:
+        known.append(new)
 
 
 def _text(signal: Signal, name: str) -> str | None:

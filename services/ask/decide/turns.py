@@ -35,7 +35,8 @@ class Verdict:
 
 def begin(person: Person, found: Found, now: datetime) -> Verdict:
     """Take a moment that is not known yet: it waits, unless no later event can matter."""
-    facts, plan = _facts(person, found.candidate, found.plan), found.plan
+    # What takes the reason away is looked for when it is judged: no early decision depends on it.
+    facts, plan = _known(person, found.candidate), found.plan
     if found.problem is not None:
         return Verdict(found.candidate, plan, facts, Silent("rule_error", found.problem.problem))
     early = decide_early(facts, plan, now)
@@ -67,6 +68,8 @@ def released_at(candidate: Candidate, plan: Plan | None) -> datetime:
 
 def _next_group(person: Person, book: Book, now: datetime) -> list[Candidate]:
     """Return what is judged together: the first that is released, and all asks due until then."""
+    if not person.waiting:
+        return []
     waiting = [
         (released_at(each, book.plans.get(each.touchpoint)), each)
         for each in person.waiting.values()
@@ -97,7 +100,7 @@ def _judge(
     plan = book.plans.get(candidate.touchpoint)
     if plan is None:
         del person.waiting[candidate.decision_id]
-        facts = Facts(candidate, person.contact, person.history)
+        facts = _known(person, candidate)
         return Verdict(candidate, None, facts, Silent("not_eligible"))
     facts = _facts(person, candidate, plan, winner)
     decision = decide(facts, plan, now)
@@ -109,6 +112,10 @@ def _judge(
     if isinstance(decision, Ask) and not plan.exempt:
         person.history = person.history.after_ask(plan.touchpoint, candidate.signal.correlation)
     return Verdict(candidate, plan, facts, decision)
+
+
+def _known(person: Person, candidate: Candidate) -> Facts:
+    return Facts(candidate, person.contact, person.history, person.opt_outs, person.open_cases)
 
 
 def _facts(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.signals import Profile, Signal
+from shared.errors import UnreadableMessage
 from tests.support.mapping import NOON, brief, record, said, sources
 from tests.support.payloads import unwrapped
 
@@ -166,6 +167,19 @@ def test_shopify_bodies_without_a_customer_are_nobodys_moment(
         file = shared_data / "ordering/shopify" / folder / f"{name}.json"
         if file.exists():
             assert said(shopify, record(file.read_bytes(), x_shopify_topic=f"{name}s/x")) == []
+
+
+@pytest.mark.parametrize("name", ["fulfillment", "refund", "transaction"])
+def test_a_mapping_of_a_shopify_body_without_a_customer_is_told_what_it_lacks(
+    shared_data: Path, name: str
+) -> None:
+    """What such bodies are about comes with its customer as `orders/fulfilled` and its like."""
+    body = _shopify(shared_data, f"python_api/{name}.json")
+    shopify = sources("shopify")["shopify"]
+    with pytest.raises(
+        UnreadableMessage, match=r"^source shopify, line \d+: body\.customer is absent$"
+    ):
+        said(shopify, record(body, x_shopify_topic="orders/create"))
 
 
 def _shopify(shared_data: Path, file: str) -> Any:

@@ -149,6 +149,9 @@ async def erase(connection: db.Connection, customer: str, name: str, now: dateti
 
     Wishes to be left alone stay under the name that a customer who comes back is recognised by.
     """
+    # Whoever decides or spends just now holds the customer: what they write is erased too.
+    await connection.execute(QUERIES["add_customer"], customer)
+    await connection.execute(QUERIES["hold_customer"], customer)
     await connection.execute(QUERIES["erase_opt_outs"], customer, customer_key(customer))
     for query in _RENAMED:
         await connection.execute(QUERIES[query], customer, name)

@@ -38,6 +38,12 @@ select customer_id, touchpoint from opt_outs where customer_id = any($1::text[])
 -- name: erase_card
 delete from contacts where customer_id = $1
 
+-- name: add_customer
+insert into customers (customer_id) values ($1) on conflict do nothing
+
+-- name: hold_customer
+select from customers where customer_id = $1 for update
+
 -- name: erase_lock
 delete from customers where customer_id = $1
 

@@ -53,7 +53,7 @@ class BudgetApi:
 
     async def spend(self, request: Request) -> Response:
         """Spend the budget: from now on the caps count this like an ask of ours."""
-        web.require(request, self._door.tokens, SPEND)
+        holder = web.require(request, self._door.tokens, SPEND)
         customer, body = customer_of(request), await web.body(request)
         wish = parsed(Spend, body)
 
@@ -65,7 +65,7 @@ class BudgetApi:
             await sends.add_spend(connection, customer, wish.sender, now)
             return 200, {"granted": True, "spent_at": now.isoformat()}
 
-        return await self._door.write(request, "budget.spend", body, work)
+        return await self._door.write(request, holder, "budget.spend", body, work)
 
     async def _standing(self, connection: db.Connection, customer: str, now: datetime) -> Standing:
         person = (await lives.load(connection, [customer], now))[customer]

@@ -93,7 +93,7 @@ class CustomerApi:
 
     async def replace(self, request: Request) -> Response:
         """Put a card in the place of what was known."""
-        web.require(request, self._door.tokens, WRITE)
+        holder = web.require(request, self._door.tokens, WRITE)
         customer, body = customer_of(request), await web.body(request)
         card = parsed(Card, body)
 
@@ -101,18 +101,18 @@ class CustomerApi:
             await contacts.replace(connection, customer, self._fields(card), now)
             return 200, {"updated_at": now.isoformat()}
 
-        return await self._door.write(request, "customer.replace", body, work)
+        return await self._door.write(request, holder, "customer.replace", body, work)
 
     async def erase(self, request: Request) -> Response:
         """Remove the customer's identity and words here, and tell every other service to."""
-        web.require(request, self._door.tokens, ERASE)
+        holder = web.require(request, self._door.tokens, ERASE)
         customer = customer_of(request)
 
         async def work(connection: db.Connection, now: datetime) -> Said:
             await people.erase(connection, customer, now)
             return 202, {"erased_at": now.isoformat()}
 
-        return await self._door.write(request, "customer.erase", b"", work)
+        return await self._door.write(request, holder, "customer.erase", b"", work)
 
     def _fields(self, card: Card) -> dict[str, str | None]:
         given = card.model_dump(mode="json")

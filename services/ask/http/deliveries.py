@@ -47,7 +47,7 @@ class DeliveryApi:
 
     async def report(self, request: Request) -> Response:
         """Take a report; the same one twice changes nothing."""
-        web.require(request, self._door.tokens, WRITE)
+        holder = web.require(request, self._door.tokens, WRITE)
         body = await web.body(request)
         said = parsed(Report, body)
 
@@ -62,4 +62,4 @@ class DeliveryApi:
                 await outcomes.reported(connection, sending, state, report, self._catalog(), now)
             return 202, {"invitation_id": id, "outcome": said.outcome}
 
-        return await self._door.write(request, "delivery.report", body, work)
+        return await self._door.write(request, holder, "delivery.report", body, work)

@@ -47,9 +47,14 @@ class Door:
     tokens: Tokens
     clock: Clock
 
-    async def write(self, request: Request, action: str, body: bytes, work: Work) -> Response:
-        """Do the work in one transaction; what it refuses by raising does not use the key up."""
-        key = web.idempotency_key(request)
+    async def write(
+        self, request: Request, holder: str, action: str, body: bytes, work: Work
+    ) -> Response:
+        """Do the work in one transaction; what it refuses by raising does not use the key up.
+
+        Keys belong to the holder of the token: two senders may choose the same one.
+        """
+        key = f"{holder}/{web.idempotency_key(request)}"
         now = self.clock.now()
         fingerprint = sha256(request.url.path.encode() + b"\x00" + body).hexdigest()
         try:

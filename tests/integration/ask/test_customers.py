@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +14,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from services.ask import contacts, ladder, people
+from services.ask import contacts, ladder, lives, people, sends
 from services.ask.app import MIGRATIONS
 from services.ask.http.budget import BudgetApi
 from services.ask.http.customers import CustomerApi
@@ -29,10 +30,11 @@ from shared.contracts.signals import CustomerErased
 from shared.erasure import Guard
 from tests.integration.ask.test_sending import PII, plan, states
 from tests.support.clock import START, ManualClock
+from tests.support.wait import eventually
 from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
 
 SCOPES = ("customers:read", "customers:write", "customers:erase", "budget:read", "budget:spend")
-TOKENS = {"all": (*SCOPES, "deliveries:write"), "none": ()}
+TOKENS = {"all": (*SCOPES, "deliveries:write"), "other": SCOPES, "none": ()}
 CARD = {
     "email": "kim@example.com",
     "phone": "+4915112345678",
@@ -280,6 +282,36 @@ async def test_the_budget_is_there_until_it_is_spent(
     clock.advance(timedelta(microseconds=1))
     refused_key = await api.post(path, json=newsletter, headers=key("2"))
     assert refused_key.status_code == 200, "what was refused did not use the key up"
+
+
+async def test_two_senders_may_choose_the_same_key(api: httpx.AsyncClient) -> None:
+    path, other = "/v1/contact-budget/c1", {"Authorization": "Bearer other"}
+    first = await api.post(path, json={"sender": "shop"}, headers=key("1"))
+    second = await api.post(path, json={"sender": "shop"}, headers={**key("1"), **other})
+    assert (first.status_code, second.status_code) == (200, 409)
+
+
+async def test_what_is_written_about_a_customer_meanwhile_is_erased_too(pool: db.Database) -> None:
+    async def erase() -> None:
+        async with pool.transaction() as connection:
+            await people.erase(connection, "kim-4711", START)
+
+    async with pool.transaction() as spending:
+        await lives.lock(spending, ["kim-4711"])
+        await sends.add_spend(spending, "kim-4711", "newsletter", START)
+        erasing = asyncio.create_task(erase())
+        await eventually(lambda: _somebody_waits(pool), within=10)
+    await erasing
+    assert "kim-4711" not in await everything(pool)
+
+
+async def _somebody_waits(pool: db.Database) -> bool:
+    async with pool.connection() as connection:
+        waiting = await connection.fetchval(
+            "select count(*) from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database()"
+        )
+    return bool(waiting)
 
 
 async def test_an_ask_on_its_way_holds_the_budget(

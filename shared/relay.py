@@ -165,3 +165,14 @@ class Relay:
                 await producer.stop()
         except TimeoutError:
             _log.warning("producer did not stop in time", extra={"action": "producer_abandoned"})
+            await self._silence(producer)
+
+    async def _silence(self, producer: AIOKafkaProducer) -> None:
+        """End a producer that waits for Kafka: what it holds would come a second time later on."""
+        try:
+            async with asyncio.timeout(1.0):
+                # Its own stop waits until everything is sent, and offers no other way.
+                await producer._sender.close()
+                await producer.client.close()
+        except TimeoutError:
+            _log.warning("producer goes on", extra={"action": "producer_not_silenced"})

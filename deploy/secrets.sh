@@ -30,7 +30,7 @@ keep postgres_dsn "postgresql://touchback:$(cat "$folder/postgres_password")@pos
 keep link_keys "$(random)"
 keep pii_keys "$(random)"
 keep api_token "$(random)"
-keep api_tokens "{\"$(cat "$folder/api_token")\": [\"cases:read\", \"cases:act\"]}"
+keep api_tokens "{\"$(cat "$folder/api_token")\": [\"cases:read\", \"cases:act\", \"sources:read\"]}"
 keep channel_secrets "$(channel_secrets)"
 # Of webhooks that come in, as the systems that send them gave them: {"name": "secret"}.
 keep source_secrets "{}"

@@ -59,6 +59,7 @@ NAMES: frozenset[str] = frozenset(
         "outbound_allow",
         "trusted_proxies",
         "close_url",
+        "listen_url",
         "close_public_url",
         "slack_signing_secret",
         "console_url",

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from services.console import erasure, handlers, http, retention
 from services.console.live import Live
-from services.console.outbound import Close
+from services.console.outbound import Close, Sources
 from services.console.pages import Pages
 from services.console.settings import Settings
 from shared import topics
@@ -32,12 +32,14 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     """Return the service, ready to run."""
     runtime = Runtime("console", settings, clock, MIGRATIONS)
     catalog = runtime.catalog()
+    sources = Sources(settings.listen_url, settings.api_token)
     pages = Pages(
         runtime.database,
         clock,
         Close(settings.close_url, settings.api_token),
         Links(settings.link_keys),
         lambda: catalog.current,
+        lambda: sources.paused,
         secure=settings.console_url.startswith("https:"),
     )
     live = Live(runtime.wake)
@@ -45,6 +47,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.consume(TOPICS, parse=parse, handle=guard)
     runtime.keep(retention.rules(lambda: catalog.current.policy.retention))
     runtime.worker("live", live.run)
+    runtime.worker("sources", sources.run)
     runtime.routes(routes(pages, live, http.Summary(runtime.database, clock)))
     return runtime
 

@@ -1,10 +1,13 @@
-"""Acting on a case: the only way is the HTTP interface of `close`."""
+"""What is asked of other services: `close` acts on cases, `listen` knows which sources it left."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -13,8 +16,11 @@ from pydantic import ValidationError
 from yarl import URL
 
 from shared.contracts.cases import CaseEvent
+from shared.pulse import Pulse
 
+_log = logging.getLogger(__name__)
 TIMEOUT = aiohttp.ClientTimeout(total=8, connect=3)
+LOOK = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +93,50 @@ def _read(status: int, answer: Any) -> Outcome:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_REQUEST):
         return Refused(str(answer.get("detail") or answer.get("title", "")))
     return Away()
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A source whose events wait, because too many of them could not be read."""
+
+    source: str
+    since: datetime
+    reason: str
+
+
+class Sources:
+    """The sources that `listen` left unread, as of the last look; none while it cannot be asked."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = URL(url) / "v1" / "sources"
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self.paused: tuple[Paused, ...] = ()
+
+    async def run(self, pulse: Pulse) -> None:
+        """Look every ten seconds until cancelled."""
+        async with aiohttp.ClientSession(timeout=TIMEOUT, headers=self._headers) as session:
+            while True:
+                pulse.beat()
+                self.paused = await self.look(session)
+                await asyncio.sleep(LOOK)
+
+    async def look(self, session: aiohttp.ClientSession) -> tuple[Paused, ...]:
+        """Ask once."""
+        try:
+            async with session.get(self._url, allow_redirects=False) as response:
+                response.raise_for_status()
+                return paused(json.loads(await response.text()))
+        except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError) as error:
+            extra = {"action": "sources_unknown", "error": type(error).__name__}
+            _log.debug("listen cannot be asked", extra=extra)
+            return ()
+
+
+def paused(answer: Any) -> tuple[Paused, ...]:
+    """Read what `listen` says of its sources; raises LookupError, TypeError or ValueError."""
+    return tuple(
+        Paused(each["source"], datetime.fromisoformat(pause["since"]), pause["reason"])
+        for each in answer["sources"]
+        if each["paused"]
+        for pause in each["pauses"][:1]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from services.console import store
 from services.console.decide import standing, steps
 from services.console.model import Inbox, Step, Wanted
-from services.console.outbound import Acting, Away, Conflict, Done, Outcome, Refused
+from services.console.outbound import Acting, Away, Conflict, Done, Outcome, Paused, Refused
 from services.console.render import Speech, environment
 from services.console.visitor import (
     Visitor,
@@ -57,6 +57,7 @@ class Pages:
         close: Acting,
         links: Links,
         catalog: Callable[[], Catalog],
+        paused: Callable[[], Sequence[Paused]],
         *,
         secure: bool,
     ) -> None:
@@ -65,6 +66,7 @@ class Pages:
         self._close = close
         self._links = links
         self._catalog = catalog
+        self._paused = paused
         self._secure = secure
         self._templates = environment()
         self._catalogues = languages.load(LOCALES)
@@ -106,6 +108,7 @@ class Pages:
             "rows.html" if rows_only else "inbox.html",
             status=status,
             said=said,
+            paused=self._paused(),
             wanted=wanted,
             inbox=found,
             teams=teams,

@@ -90,6 +90,7 @@ def settings_of(
         "TOUCHBACK_CATALOG": str(catalog),
         "TOUCHBACK_PUBLIC_URL": url("collect"),
         "TOUCHBACK_CLOSE_URL": url("close"),
+        "TOUCHBACK_LISTEN_URL": url("listen"),
         "TOUCHBACK_CLOSE_PUBLIC_URL": url("close"),
         "TOUCHBACK_CONSOLE_URL": url("console"),
         "TOUCHBACK_LINK_KEYS": LINK_KEY,

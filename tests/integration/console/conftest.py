@@ -56,6 +56,7 @@ class Desk:
     close: CloseDouble
     live: Live
     clock: ManualClock
+    paused: list[outbound.Paused]
 
     async def hears(
         self,
@@ -100,12 +101,13 @@ async def desk(database: str, clock: ManualClock) -> AsyncIterator[Desk]:
     pool = db.Database(database, "console")
     await pool.open()
     close, live = CloseDouble(), Live(Wake(pool))
+    paused: list[outbound.Paused] = []
     catalog = load_files(
         catalog_files({"policy.yaml": "time_zone: Europe/Berlin\n", "teams.yaml": TEAMS + CAUSES})
     )
-    pages = Pages(pool, clock, close, Links([KEY]), lambda: catalog, secure=False)
+    pages = Pages(pool, clock, close, Links([KEY]), lambda: catalog, lambda: paused, secure=False)
     app = Starlette(routes=routes(pages, live, http.Summary(pool, clock)))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://console") as browser:
-        yield Desk(browser, pool, close, live, clock)
+        yield Desk(browser, pool, close, live, clock, paused)
     await pool.close()

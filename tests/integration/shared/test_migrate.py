@@ -10,7 +10,7 @@ import pytest
 from shared import db, migrate
 from shared.errors import SchemaOutdated
 
-KERNEL = ["kernel/0001_kernel.sql"]
+KERNEL = ["kernel/0001_kernel.sql", "kernel/0002_tombstones.sql"]
 
 
 async def test_what_was_applied_is_not_applied_again(database: str, no_migrations: Path) -> None:

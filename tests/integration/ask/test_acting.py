@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ask import metrics, store
-from services.ask.app import MIGRATIONS
 from services.ask.decide.rhythm import next_slot, spread
 from services.ask.handlers import Desk
 from services.ask.policy import book
 from services.ask.rhythms import Walker
-from shared import db, migrate
+from shared import db
 from shared.catalog.catalog import Catalog
 from shared.consume import Item
 from shared.contracts.asks import Decision
@@ -48,24 +45,15 @@ MOMENTS = a_catalog(
 )
 
 
-@pytest.fixture
-async def ask(database: str) -> AsyncIterator[db.Database]:
-    await migrate.apply(database, "ask", MIGRATIONS)
-    pool = db.Database(database, "ask")
-    await pool.open()
-    yield pool
-    await pool.close()
-
-
 def a_desk(catalog: Catalog) -> Desk:
     """A replica."""
     delays = metrics.decision_delay(CollectorRegistry())
     return Desk(lambda: catalog, Links(("k" * 32,)), "http://feedback.example", delays)
 
 
-async def hear(ask: db.Database, catalog: Catalog, *events: Event, now: datetime = START) -> None:
+async def hear(pool: db.Database, catalog: Catalog, *events: Event, now: datetime = START) -> None:
     """Handle one batch."""
-    async with ask.transaction() as connection:
+    async with pool.transaction() as connection:
         items = [Item(event.source, event.id, event) for event in events]
         await a_desk(catalog).hear(connection, items, now)
 
@@ -75,18 +63,18 @@ def said(*bodies: Signal | Profile) -> list[Event]:
     return [an_event(body) for body in bodies]
 
 
-async def decisions(ask: db.Database, customer: str = "c1") -> list[Decision]:
-    async with ask.connection() as connection:
+async def decisions(pool: db.Database, customer: str = "c1") -> list[Decision]:
+    async with pool.connection() as connection:
         return await store.decisions_of(connection, customer, None, 100)
 
 
 async def test_a_rhythm_comes_to_everybody_of_its_segment_once_per_period(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
     cards = [a_profile("token", customer=name, segment="business") for name in NAMES]
     other = a_profile("token", customer="home", segment="home")
-    await hear(ask, RHYTHMS, *said(*cards, other))
-    walker = Walker(ask, clock, lambda: RHYTHMS, a_desk(RHYTHMS))
+    await hear(pool, RHYTHMS, *said(*cards, other))
+    walker = Walker(pool, clock, lambda: RHYTHMS, a_desk(RHYTHMS))
     plan = book(RHYTHMS).plans["relationship"]
     for _ in range(12):
         while await walker.step():
@@ -95,43 +83,43 @@ async def test_a_rhythm_comes_to_everybody_of_its_segment_once_per_period(
     while await walker.step():
         pass
     for name in NAMES:
-        (decision,) = await decisions(ask, name)
+        (decision,) = await decisions(pool, name)
         slot = next_slot(plan, name, START)
         assert decision.occurred_at == slot.at
         assert decision.source_event_id == f"relationship/{name}/{slot.number}"
-    assert await decisions(ask, "home") == []
+    assert await decisions(pool, "home") == []
 
 
-async def test_the_database_spreads_customers_as_the_program_does(ask: db.Database) -> None:
+async def test_the_database_spreads_customers_as_the_program_does(pool: db.Database) -> None:
     names = [*NAMES, "王芳", "a b", "x" * 200]
-    await hear(ask, RHYTHMS, *said(*(a_profile("token", customer=name) for name in names)))
-    async with ask.connection() as connection:
+    await hear(pool, RHYTHMS, *said(*(a_profile("token", customer=name) for name in names)))
+    async with pool.connection() as connection:
         rows = await connection.fetch("select customer_id, spread from customers")
     assert {row["customer_id"]: row["spread"] for row in rows} == {n: spread(n) for n in names}
 
 
-async def test_a_notice_carries_what_its_receiver_needs(ask: db.Database) -> None:
+async def test_a_notice_carries_what_its_receiver_needs(pool: db.Database) -> None:
     late = a_signal("e1", name="order.late", correlation="o1", region="north")
-    await hear(ask, MOMENTS, *said(late))
-    (decision,) = await decisions(ask)
+    await hear(pool, MOMENTS, *said(late))
+    (decision,) = await decisions(pool)
     assert (decision.outcome, decision.notify, decision.silence) == ("notify", "team", None)
     assert (decision.attributes, decision.attribution.team) == ({"region": "north"}, "parcels")
 
 
 async def test_an_ask_whose_reason_goes_away_before_it_is_sent_is_withdrawn(
-    ask: db.Database,
+    pool: db.Database,
 ) -> None:
     moments = [a_signal(f"e{n}", customer=f"c{n}", correlation=f"o{n}") for n in (1, 2, 3)]
     cards = [a_profile("token", customer=f"c{n}") for n in (1, 2, 3)]
-    await hear(ask, MOMENTS, *said(*cards, *moments))
-    async with ask.transaction() as connection:
+    await hear(pool, MOMENTS, *said(*cards, *moments))
+    async with pool.transaction() as connection:
         await connection.execute("update invitations set state = 'sent' where customer_id = 'c2'")
     back = [
         a_signal(f"r{n}", name="order.returned", customer=f"c{n}", correlation=order)
         for n, order in ((1, "o1"), (2, "o2"), (3, "o1"))
     ]
-    await hear(ask, MOMENTS, *said(*back), now=START + hours(1))
-    async with ask.connection() as connection:
+    await hear(pool, MOMENTS, *said(*back), now=START + hours(1))
+    async with pool.connection() as connection:
         rows = await connection.fetch("select customer_id, state from invitations")
         types = await connection.fetch("select type from outbox where type like '%cancelled%'")
     states = {row["customer_id"]: row["state"] for row in rows}
@@ -140,12 +128,12 @@ async def test_an_ask_whose_reason_goes_away_before_it_is_sent_is_withdrawn(
 
 
 async def test_a_resolved_case_is_asked_about_and_an_open_one_silences_all_else(
-    ask: db.Database,
+    pool: db.Database,
 ) -> None:
-    await hear(ask, MOMENTS, *said(a_profile("token")), a_case_event("opened", 1, START))
-    await hear(ask, MOMENTS, *said(a_signal("e1")))
-    await hear(ask, MOMENTS, a_case_event("resolved", 2, START))
-    await hear(ask, MOMENTS, a_case_event("closed", 3, START))
-    await hear(ask, MOMENTS, *said(a_signal("e2")), now=START + hours(1))
-    found = {each.source_event_id: each.silence or each.outcome for each in await decisions(ask)}
+    await hear(pool, MOMENTS, *said(a_profile("token")), a_case_event("opened", 1, START))
+    await hear(pool, MOMENTS, *said(a_signal("e1")))
+    await hear(pool, MOMENTS, a_case_event("resolved", 2, START))
+    await hear(pool, MOMENTS, a_case_event("closed", 3, START))
+    await hear(pool, MOMENTS, *said(a_signal("e2")), now=START + hours(1))
+    found = {each.source_event_id: each.silence or each.outcome for each in await decisions(pool)}
     assert found == {"e1": "open_case", "k1/2": "ask", "e2": "ask"}

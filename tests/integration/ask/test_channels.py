@@ -1,136 +1,35 @@
-"""Asks over several channels, reminders, rates, and what providers report afterwards."""
+"""Asks over several channels, their rates, and notices ahead of a complaint."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import timedelta
 
 import aiohttp
-import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from standardwebhooks import Webhook
-from starlette.applications import Starlette
 
-from services.ask import contacts, lives, sends
-from services.ask.app import MIGRATIONS
-from services.ask.channels.hook import HookChannel
-from services.ask.channels.mail import Composer, MailChannel
-from services.ask.channels.smtp import Mailer
-from services.ask.channels.topic import TopicChannel
+from services.ask import lives, sends
 from services.ask.handlers import Desk as Decider
-from services.ask.http.deliveries import DeliveryApi
-from services.ask.http.once import Door
 from services.ask.metrics import decision_delay
-from services.ask.outbound import Outbound
-from services.ask.sweep import LEASE, Sender
-from shared import db, migrate
-from shared.catalog.catalog import Catalog
+from services.ask.sweep import LEASE
 from shared.links import Links
 from shared.outbound import Poster
-from shared.wake import Wake
-from tests.integration.ask.test_sending import KEYS, PII, URL, events, failures, states, tell
-from tests.support.clock import START, ManualClock
-from tests.support.sinks import Answer, MailSink, WebhookSink
-from tests.unit.ask.moments import FILES, a_catalog, a_profile, a_signal, an_opt_out
-
-SECRET = "s" * 32
-TOKENS = {"all": ("deliveries:write",)}
-TOUCHPOINT = """\
-- touchpoint: delivered
-  stage: use
-  on: {signal: order.delivered}
-  survey: delivery
-  channels: [%s]
-"""
-
-
-@dataclass
-class Post:
-    """Everything that sends, against real servers."""
-
-    pool: db.Database
-    clock: ManualClock
-    mails: MailSink
-    hook: WebhookSink
-    mailer: Mailer
-    poster: Poster
-    catalog: Catalog | None = None
-
-    def use(self, channels: str, more: str = "", policy: str = "") -> None:
-        """Ask about deliveries over these channels."""
-        url = self.hook.url("/sms")
-        outlets = f"channels:\n  sms: {{url: {url}, secret: sms}}\n"
-        files = {
-            "touchpoints.yaml": TOUCHPOINT % channels + more,
-            "policy.yaml": FILES["policy.yaml"] + outlets + policy,
-        }
-        self.catalog = a_catalog(files)
-
-    def hours(self, start: str, end: str) -> None:
-        """Write to customers at these hours only."""
-        assert self.catalog is not None
-        window = self.catalog.policy.send_window.model_copy(
-            update={"start": time.fromisoformat(start), "end": time.fromisoformat(end)}
-        )
-        policy = self.catalog.policy.model_copy(update={"send_window": window})
-        self.catalog = self.catalog.model_copy(update={"policy": policy})
-
-    def current(self) -> Catalog:
-        assert self.catalog is not None
-        return self.catalog
-
-    def sender(self, channel: str) -> Sender:
-        """The loop of one channel."""
-        hooks = {
-            name: HookChannel(
-                lambda name=name: self.current().policy.channels.outlet(name),  # type: ignore[misc]
-                {"sms": SECRET},
-                self.poster,
-            )
-            for name in ("sms", "webhook")
-        }
-        mails = MailChannel(Composer("ask@shop.example"), self.mailer)
-        every = {"email": mails, "kafka": TopicChannel(), **hooks}
-        outbound = Outbound(self.current, Links(KEYS), PII, every, URL)
-        return Sender(self.pool, self.clock, Wake(self.pool), outbound, channel)
-
-    async def plan(
-        self, customer: str = "kim", *, phone: bool = True, about: str | None = None
-    ) -> None:
-        """Decide to ask."""
-        decider = Decider(self.current, Links(KEYS), URL, decision_delay(CollectorRegistry()))
-        number = PII.encrypt("+4915112345678") if phone else None
-        card = a_profile(PII.encrypt(f"{customer}@example.com"), customer, phone=number)
-        event = a_signal(customer, customer=customer, correlation=about)
-        await tell(self.pool, decider, card, event)
-
-    async def invitation(self) -> str:
-        """The id of the only ask."""
-        async with self.pool.connection() as connection:
-            return str(await connection.fetchval("select invitation_id from invitations"))
-
-    async def reminder(self) -> str | None:
-        """The state of the reminder of the only ask."""
-        async with self.pool.connection() as connection:
-            found: str | None = await connection.fetchval("select reminder from invitations")
-        return found
-
-
-@pytest.fixture
-async def post(database: str, clock: ManualClock, mail_sink: MailSink) -> AsyncIterator[Post]:
-    await migrate.apply(database, "ask", MIGRATIONS)
-    pool = db.Database(database, "ask")
-    await pool.open()
-    mailer = Mailer(f"smtp://127.0.0.1:{mail_sink.port}", "ask@shop.example")
-    poster = Poster(["127.0.0.0/8"])
-    async with WebhookSink() as hook:
-        yield Post(pool, clock, mail_sink, hook, mailer, poster)
-        await poster.close()
-    await mailer.close()
-    await pool.close()
+from tests.integration.ask.ground import (
+    KEYS,
+    PII,
+    SECRET,
+    URL,
+    Post,
+    events,
+    failures,
+    states,
+    tell,
+)
+from tests.support.clock import START
+from tests.support.sinks import Answer
+from tests.unit.ask.moments import a_profile, a_signal, an_opt_out
 
 
 async def test_a_text_message_leaves_as_a_signed_call_with_the_id_of_its_ask(post: Post) -> None:
@@ -270,205 +169,6 @@ async def test_what_another_sender_spent_meanwhile_stops_an_ask(post: Post) -> N
         await sends.add_spend(connection, "kim", "newsletter", START)
     await post.sender("kafka").step()
     assert await failures(post.pool) == {("kafka", "cap_person"): 1}
-
-
-REMINDER = "  reminder: {after: 3d}\n"
-
-
-async def reminded(post: Post, **more: str) -> None:
-    """An ask was sent, and the time of its reminder has come."""
-    post.use("email", REMINDER, **more)
-    await post.plan()
-    await post.sender("email").step()
-    assert not await post.sender("email").step()
-    post.clock.advance(timedelta(days=3))
-
-
-async def test_who_did_not_answer_is_reminded_once_and_that_counts_nowhere(post: Post) -> None:
-    await reminded(post)
-    assert await post.sender("email").step()
-    assert not await post.sender("email").step()
-    ask, reminder = post.mails.mails
-    assert "Reminder" in reminder.message["Subject"]
-    assert reminder.message["In-Reply-To"] == ask.message["Message-ID"]
-    assert (await states(post.pool), await events(post.pool)) == (["sent"], ["sent", "reminded"])
-    async with post.pool.connection() as connection:
-        assert (await lives.load(connection, ["kim"], START))["kim"].history.last_contact == START
-
-
-@pytest.mark.parametrize(
-    "happened",
-    [
-        pytest.param(
-            "insert into answers values ('kim', 'delivered', '2030-01-01')", id="answered"
-        ),
-        pytest.param("insert into cases values ('case', 'kim', 1, true)", id="an open case"),
-        pytest.param("insert into opt_outs values ('kim', null, null, now())", id="opted out"),
-    ],
-)
-async def test_nobody_is_reminded_of_what_is_settled(post: Post, happened: str) -> None:
-    await reminded(post)
-    async with post.pool.transaction() as connection:
-        await connection.execute(happened)
-    assert await post.sender("email").step()
-    assert (await post.reminder(), len(post.mails.mails)) == ("dropped", 1)
-    assert await states(post.pool) == ["sent"]
-
-
-async def test_a_reminder_that_the_server_cannot_take_now_is_tried_again(post: Post) -> None:
-    await reminded(post)
-    post.mails.answer_next("451 later")
-    await post.sender("email").step()
-    assert await post.reminder() == "planned"
-    post.clock.advance(timedelta(minutes=1))
-    await post.sender("email").step()
-    assert (await post.reminder(), len(post.mails.mails)) == ("sent", 2)
-
-
-async def test_nobody_is_reminded_at_night(post: Post) -> None:
-    await reminded(post)
-    post.hours("08:00", "12:00")
-    assert await post.sender("email").step()
-    assert (await post.reminder(), len(post.mails.mails)) == ("planned", 1)
-    post.clock.advance(timedelta(hours=20) - timedelta(seconds=1))
-    assert not await post.sender("email").step()
-    post.clock.advance(timedelta(seconds=1))
-    assert await post.sender("email").step()
-    assert (await post.reminder(), len(post.mails.mails)) == ("sent", 2)
-
-
-async def test_an_ask_that_is_tried_again_waits_for_the_morning(post: Post) -> None:
-    post.use("email")
-    await post.plan()
-    post.hours("08:00", "12:01")
-    post.mails.answer_next("451 later")
-    await post.sender("email").step()
-    post.clock.advance(timedelta(minutes=1))
-    assert await post.sender("email").step()
-    post.clock.advance(timedelta(hours=19))
-    assert not await post.sender("email").step()
-    assert (await states(post.pool), post.mails.mails) == (["planned"], [])
-    post.clock.advance(timedelta(minutes=59))
-    assert await post.sender("email").step()
-    assert (await states(post.pool), len(post.mails.mails)) == (["sent"], 1)
-
-
-async def test_an_ask_whose_morning_comes_too_late_is_given_up(post: Post) -> None:
-    post.use("email", "  useful_for: 12h\n")
-    await post.plan()
-    post.hours("08:00", "12:00")
-    await post.sender("email").step()
-    assert (await states(post.pool), await events(post.pool)) == (["failed"], ["failed"])
-    assert await failures(post.pool) == {("email", "quiet_hours_expired"): 1}
-
-
-@pytest.mark.parametrize(
-    ("happened", "reason"),
-    [
-        pytest.param(
-            "insert into signals (source, source_event_id, signal, customer_id, occurred_at,"
-            " correlation, heard_at)"
-            " values ('shop', 'x', 'order.returned', 'kim', '2026-03-02 12:00Z', 'o-1', now())",
-            "cancelled",
-            id="it came back",
-        ),
-        pytest.param("insert into cases values ('case', 'kim', 1, true)", "open_case", id="a case"),
-    ],
-)
-async def test_an_ask_that_is_tried_again_is_judged_again(
-    post: Post, happened: str, reason: str
-) -> None:
-    post.use("email", "  cancel_on: [order.returned]\n")
-    await post.plan(about="o-1")
-    post.mails.answer_next("451 later")
-    await post.sender("email").step()
-    async with post.pool.transaction() as connection:
-        await connection.execute(happened)
-    post.clock.advance(timedelta(minutes=1))
-    await post.sender("email").step()
-    assert (await states(post.pool), post.mails.mails) == (["failed"], [])
-    assert await failures(post.pool) == {("email", reason): 1}
-
-
-async def test_a_provider_that_asks_for_years_holds_no_budget_for_years(post: Post) -> None:
-    post.use("sms", "  useful_for: 72h\n")
-    await post.plan()
-    post.hook.answer_next(Answer(503, headers={"Retry-After": "99999999"}))
-    await post.sender("sms").step()
-    post.clock.advance(timedelta(hours=72, seconds=1))
-    assert await post.sender("sms").step()
-    assert (await states(post.pool), len(post.hook.calls)) == (["failed"], 1)
-
-
-async def report(post: Post, outcome: str, key: str = "k") -> int:
-    """Tell what became of the only ask."""
-    door = Door(post.pool, TOKENS, post.clock)
-    app = Starlette(routes=DeliveryApi(door, post.current).routes())
-    headers = {"Authorization": "Bearer all", "Idempotency-Key": key}
-    said: Mapping[str, str] = {
-        "invitation_id": await post.invitation(),
-        "outcome": outcome,
-        "at": START.isoformat(),
-    }
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ask") as client:
-        answer = await client.post("/v1/deliveries", json=said, headers=headers)
-    return answer.status_code
-
-
-async def test_a_bounce_ends_the_address_and_gives_the_budget_back(post: Post) -> None:
-    post.use("email")
-    await post.plan()
-    await post.sender("email").step()
-    assert [await report(post, "hard_bounce", key) for key in ("1", "2")] == [202, 202]
-    assert (await states(post.pool), await events(post.pool)) == (["failed"], ["sent", "failed"])
-    async with post.pool.connection() as connection:
-        assert (await contacts.cards(connection, ["kim"]))["kim"].email is None
-        assert (await lives.load(connection, ["kim"], START))["kim"].history.last_contact is None
-    assert await failures(post.pool) == {("email", "bounced"): 1}
-
-
-async def test_a_bounce_while_it_is_still_useful_goes_to_the_next_channel(post: Post) -> None:
-    post.use("email, sms")
-    await post.plan()
-    await post.sender("email").step()
-    await report(post, "hard_bounce")
-    assert await post.sender("sms").step()
-    assert (await states(post.pool), len(post.hook.calls)) == (["sent"], 1)
-
-
-async def test_an_address_that_bounced_is_not_used_when_it_comes_again_and_a_new_one_is(
-    post: Post,
-) -> None:
-    post.use("email")
-    await post.plan()
-    await post.sender("email").step()
-    await report(post, "hard_bounce")
-    for address, state in (("kim@example.com", "failed"), ("new@example.com", "sent")):
-        async with post.pool.transaction() as connection:
-            await connection.execute("delete from deliveries")
-            await connection.execute("delete from invitations")
-            await connection.execute("delete from decisions")
-            await connection.execute("delete from signals")
-            again = a_profile(PII.encrypt(address), "kim", START + timedelta(days=1))
-            await contacts.save_profiles(connection, [again])
-        decider = Decider(post.current, Links(KEYS), URL, decision_delay(CollectorRegistry()))
-        await tell(post.pool, decider, a_signal("again", customer="kim"))
-        await post.sender("email").step()
-        assert await states(post.pool) == [state]
-
-
-async def test_a_complaint_is_a_wish_to_be_left_alone(post: Post) -> None:
-    post.use("email")
-    await post.plan()
-    await post.sender("email").step()
-    await report(post, "complaint")
-    async with post.pool.connection() as connection:
-        assert (await contacts.opt_outs(connection, ["kim"]))["kim"] == frozenset({None})
-        said = await connection.fetchval(
-            "select count(*) from outbox where type = 'touchback.opt-out.recorded.v1'"
-        )
-    assert (await states(post.pool), said) == (["sent"], 1)
 
 
 async def test_wishes_are_heard_for_every_channel(post: Post) -> None:

@@ -15,12 +15,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.ask import contacts, ladder, lives, people, sends
-from services.ask.app import MIGRATIONS
 from services.ask.http.budget import BudgetApi
 from services.ask.http.customers import CustomerApi
 from services.ask.http.deliveries import DeliveryApi
 from services.ask.http.once import Door
-from shared import db, migrate, web
+from shared import db, web
 from shared.catalog.policy import Ladder
 from shared.consume import Item
 from shared.contracts.base import Band
@@ -28,7 +27,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.responses import Response
 from shared.contracts.signals import CustomerErased
 from shared.erasure import Guard
-from tests.integration.ask.test_sending import PII, plan, states
+from tests.integration.ask.ground import PII, plan, states
 from tests.support.clock import START, ManualClock
 from tests.support.wait import eventually
 from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
@@ -48,15 +47,6 @@ CARD = {
     "consent_source": "web-form",
     "consent_at": "2026-01-05T10:00:00Z",
 }
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[db.Database]:
-    await migrate.apply(database, "ask", MIGRATIONS)
-    opened = db.Database(database, "ask")
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import httpx
@@ -13,11 +13,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.ask import contacts, metrics, store
-from services.ask.app import MIGRATIONS
 from services.ask.handlers import Desk, parse
 from services.ask.http import Api
 from services.ask.record import DECIDE
-from shared import db, migrate, outbox, tallies, web
+from shared import db, outbox, tallies, web
 from shared.consume import Item
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.envelope import Event, decode
@@ -43,15 +42,6 @@ from tests.unit.ask.moments import (
 KEYS = ("k" * 32,)
 
 
-@pytest.fixture
-async def ask(database: str) -> AsyncIterator[db.Database]:
-    await migrate.apply(database, "ask", MIGRATIONS)
-    pool = db.Database(database, "ask")
-    await pool.open()
-    yield pool
-    await pool.close()
-
-
 def a_desk(files: Mapping[str, str] | None = None) -> Desk:
     """A desk over the test catalog."""
     catalog = a_catalog(files)
@@ -60,13 +50,13 @@ def a_desk(files: Mapping[str, str] | None = None) -> Desk:
 
 
 async def hear(
-    ask: db.Database,
+    pool: db.Database,
     *bodies: Signal | Profile | OptOut,
     now: datetime = START,
     desk: Desk | None = None,
 ) -> None:
     """Handle one batch, past the inbox: as if it had been pruned."""
-    async with ask.transaction() as connection:
+    async with pool.transaction() as connection:
         await (desk or a_desk()).hear(connection, items(*bodies), now)
 
 
@@ -76,24 +66,24 @@ def items(*bodies: Signal | Profile | OptOut) -> list[Item[Event]]:
     return [Item(event.source, event.id, event) for event in events]
 
 
-async def sweep(ask: db.Database, clock: ManualClock, desk: Desk | None = None) -> None:
+async def sweep(pool: db.Database, clock: ManualClock, desk: Desk | None = None) -> None:
     """Run all timers that are due."""
     handlers = {DECIDE: (desk or a_desk()).reconsider}
-    await Sweep(ask, clock, Wake(ask), handlers, Pulse("timers", lambda: 0.0)).step()
+    await Sweep(pool, clock, Wake(pool), handlers, Pulse("timers", lambda: 0.0)).step()
 
 
-async def decisions(ask: db.Database, customer: str = "c1") -> dict[str, str]:
+async def decisions(pool: db.Database, customer: str = "c1") -> dict[str, str]:
     """Each decision about a customer in one word, by event and touchpoint."""
-    async with ask.connection() as connection:
+    async with pool.connection() as connection:
         found = await store.decisions_of(connection, customer, None, 1000)
     words = {f"{d.source_event_id}/{d.touchpoint}": d.silence or d.outcome for d in found}
     assert len(words) == len(found)
     return words
 
 
-async def published(ask: db.Database) -> list[tuple[str, Decision | Invitation]]:
+async def published(pool: db.Database) -> list[tuple[str, Decision | Invitation]]:
     """What waits in the outbox, decoded as a reader would."""
-    async with ask.connection() as connection:
+    async with pool.connection() as connection:
         rows = await connection.fetch("select * from outbox order by position")
     found = []
     for row in rows:
@@ -105,15 +95,15 @@ async def published(ask: db.Database) -> list[tuple[str, Decision | Invitation]]
     return found
 
 
-async def count(ask: db.Database, table: str) -> int:
+async def count(pool: db.Database, table: str) -> int:
     """How many rows a table has."""
-    async with ask.connection() as connection:
+    async with pool.connection() as connection:
         return int(await connection.fetchval(f"select count(*) from {table}"))  # noqa: S608  (a table of ours)
 
 
-async def test_a_match_is_asked_and_all_of_it_is_published(ask: db.Database) -> None:
-    await hear(ask, a_signal(correlation="o1", box="big"), a_profile("token", locale="zh-CN"))
-    (first, decision), (second, invitation) = await published(ask)
+async def test_a_match_is_asked_and_all_of_it_is_published(pool: db.Database) -> None:
+    await hear(pool, a_signal(correlation="o1", box="big"), a_profile("token", locale="zh-CN"))
+    (first, decision), (second, invitation) = await published(pool)
     assert (first, second) == ("touchback.decision.v1", "touchback.invitation.scheduled.v1")
     assert isinstance(decision, Decision)
     assert isinstance(invitation, Invitation)
@@ -126,98 +116,98 @@ async def test_a_match_is_asked_and_all_of_it_is_published(ask: db.Database) -> 
     assert Links(KEYS).read("survey", token) == invitation.invitation_id
 
 
-async def test_replays_change_nothing_also_when_the_inbox_forgot_them(ask: db.Database) -> None:
+async def test_replays_change_nothing_also_when_the_inbox_forgot_them(pool: db.Database) -> None:
     batch = [
         a_profile("token"),
         a_signal("e1", correlation="o1"),
         a_signal("e2", name="order.returned"),
         a_signal("e1", correlation="o1"),
     ]
-    await hear(ask, *batch)
-    before, said = await decisions(ask), len(await published(ask))
-    await hear(ask, *batch, now=START + hours(0.5))
-    assert await decisions(ask) == before == {"e1/delivered": "ask"}
-    assert len(await published(ask)) == said
-    assert (await count(ask, "candidates"), await count(ask, "timers")) == (1, 1)
+    await hear(pool, *batch)
+    before, said = await decisions(pool), len(await published(pool))
+    await hear(pool, *batch, now=START + hours(0.5))
+    assert await decisions(pool) == before == {"e1/delivered": "ask"}
+    assert len(await published(pool)) == said
+    assert (await count(pool, "candidates"), await count(pool, "timers")) == (1, 1)
 
 
-async def test_two_signals_of_one_customer_in_one_batch_are_one_ask(ask: db.Database) -> None:
-    await hear(ask, a_profile("token"), a_signal("e1"), a_signal("e2"))
-    assert await decisions(ask) == {"e1/delivered": "ask", "e2/delivered": "outranked"}
-    assert await count(ask, "invitations") == 1
+async def test_two_signals_of_one_customer_in_one_batch_are_one_ask(pool: db.Database) -> None:
+    await hear(pool, a_profile("token"), a_signal("e1"), a_signal("e2"))
+    assert await decisions(pool) == {"e1/delivered": "ask", "e2/delivered": "outranked"}
+    assert await count(pool, "invitations") == 1
 
 
-async def test_the_same_order_under_another_event_is_a_duplicate(ask: db.Database) -> None:
-    await hear(ask, a_profile("token"), a_signal("e1", correlation="o1"))
-    await hear(ask, a_signal("e2", correlation="o1"), a_signal("e3", correlation="o2"))
-    assert await decisions(ask) == {
+async def test_the_same_order_under_another_event_is_a_duplicate(pool: db.Database) -> None:
+    await hear(pool, a_profile("token"), a_signal("e1", correlation="o1"))
+    await hear(pool, a_signal("e2", correlation="o1"), a_signal("e3", correlation="o2"))
+    assert await decisions(pool) == {
         "e1/delivered": "ask",
         "e2/delivered": "duplicate",
         "e3/delivered": "cap_person",
     }
 
 
-async def test_two_batches_about_one_customer_at_once_are_one_ask(ask: db.Database) -> None:
-    await hear(ask, *(a_profile("token", customer=f"c{n}") for n in range(20)))
+async def test_two_batches_about_one_customer_at_once_are_one_ask(pool: db.Database) -> None:
+    await hear(pool, *(a_profile("token", customer=f"c{n}") for n in range(20)))
     crowd = [a_signal(f"{n}", customer=f"c{n}") for n in range(20)]
     other = [a_signal(f"other-{n}", customer=f"c{n}") for n in reversed(range(20))]
-    await asyncio.gather(hear(ask, *crowd), hear(ask, *other), hear(ask, *crowd))
-    assert (await count(ask, "invitations"), await count(ask, "decisions")) == (20, 40)
+    await asyncio.gather(hear(pool, *crowd), hear(pool, *other), hear(pool, *crowd))
+    assert (await count(pool, "invitations"), await count(pool, "decisions")) == (20, 40)
 
 
-async def test_decisions_about_one_customer_take_turns(ask: db.Database) -> None:
-    await hear(ask, a_profile("token"), a_signal("old", at=START - timedelta(days=7)))
-    async with ask.transaction() as connection:
+async def test_decisions_about_one_customer_take_turns(pool: db.Database) -> None:
+    await hear(pool, a_profile("token"), a_signal("old", at=START - timedelta(days=7)))
+    async with pool.transaction() as connection:
         await a_desk().hear(connection, items(a_signal("e1")), START)
-        second = asyncio.create_task(hear(ask, a_signal("e2")))
+        second = asyncio.create_task(hear(pool, a_signal("e2")))
         waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
 
         async def blocked() -> bool:
-            async with ask.connection() as other:
+            async with pool.connection() as other:
                 return bool(await other.fetchval(waiting)) or second.done()
 
         await eventually(blocked, within=10)
     await second
-    found = await decisions(ask)
+    found = await decisions(pool)
     assert (found["e1/delivered"], found["e2/delivered"]) == ("ask", "cap_person")
 
 
-async def test_an_event_of_last_week_mails_nobody(ask: db.Database) -> None:
-    await hear(ask, a_profile("token"), a_signal(at=START - timedelta(days=7)))
-    assert await decisions(ask) == {"e1/delivered": "stale_event"}
-    assert await count(ask, "invitations") == 0
+async def test_an_event_of_last_week_mails_nobody(pool: db.Database) -> None:
+    await hear(pool, a_profile("token"), a_signal(at=START - timedelta(days=7)))
+    assert await decisions(pool) == {"e1/delivered": "stale_event"}
+    assert await count(pool, "invitations") == 0
 
 
 async def test_a_false_condition_is_no_match_and_a_broken_one_is_a_decision(
-    ask: db.Database,
+    pool: db.Database,
 ) -> None:
     late = [a_signal(f"{days}", name="order.late", days=days) for days in (1, "many", 3)]
-    await hear(ask, a_profile("token"), *late)
-    assert await decisions(ask) == {"many/late": "rule_error", "3/late": "ask"}
+    await hear(pool, a_profile("token"), *late)
+    assert await decisions(pool) == {"many/late": "rule_error", "3/late": "ask"}
 
 
-async def test_who_opted_out_is_left_alone_from_then_on(ask: db.Database) -> None:
-    await hear(ask, *(a_profile("token", customer=name) for name in ("c1", "c2", "c3")))
-    await hear(ask, an_opt_out("c1"), an_opt_out("c2", "late"), a_signal("e1"))
-    await hear(ask, an_opt_out("c1"), a_signal("e2"), a_signal("e3", name="order.late", days=3))
-    await hear(ask, a_signal("e4", customer="c2"), a_signal("e5", customer="c3"))
+async def test_who_opted_out_is_left_alone_from_then_on(pool: db.Database) -> None:
+    await hear(pool, *(a_profile("token", customer=name) for name in ("c1", "c2", "c3")))
+    await hear(pool, an_opt_out("c1"), an_opt_out("c2", "late"), a_signal("e1"))
+    await hear(pool, an_opt_out("c1"), a_signal("e2"), a_signal("e3", name="order.late", days=3))
+    await hear(pool, a_signal("e4", customer="c2"), a_signal("e5", customer="c3"))
     everything = dict.fromkeys(("e1/delivered", "e2/delivered", "e3/late"), "opted_out")
-    assert await decisions(ask) == everything
-    assert (await decisions(ask, "c2"), await decisions(ask, "c3")) == (
+    assert await decisions(pool) == everything
+    assert (await decisions(pool, "c2"), await decisions(pool, "c3")) == (
         {"e4/delivered": "ask"},
         {"e5/delivered": "ask"},
     )
-    assert await count(ask, "opt_outs") == 2
+    assert await count(pool, "opt_outs") == 2
 
 
 async def test_an_opt_out_counts_for_a_moment_that_waits(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
-    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
-    await hear(ask, an_opt_out())
+    await hear(pool, a_profile("token"), a_signal(name="order.returned"))
+    await hear(pool, an_opt_out())
     clock.advance(hours(1))
-    await sweep(ask, clock)
-    assert await decisions(ask) == {"e1/returned": "opted_out"}
+    await sweep(pool, clock)
+    assert await decisions(pool) == {"e1/returned": "opted_out"}
 
 
 def test_of_the_responses_only_opt_outs_concern_asking() -> None:
@@ -235,82 +225,82 @@ def test_of_the_responses_only_opt_outs_concern_asking() -> None:
     assert [[item.value.body for item in parse(each)] for each in records] == [[], [an_opt_out()]]
 
 
-async def test_a_signal_without_touchpoint_leaves_no_trace(ask: db.Database) -> None:
-    await hear(ask, a_signal(name="order.seen"))
-    assert (await count(ask, "decisions"), await count(ask, "customers")) == (0, 0)
+async def test_a_signal_without_touchpoint_leaves_no_trace(pool: db.Database) -> None:
+    await hear(pool, a_signal(name="order.seen"))
+    assert (await count(pool, "decisions"), await count(pool, "customers")) == (0, 0)
 
 
 async def test_a_delayed_ask_is_decided_when_its_time_has_come(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
-    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    await hear(pool, a_profile("token"), a_signal(name="order.returned"))
     clock.advance(hours(1) - timedelta(seconds=1))
-    await sweep(ask, clock)
-    assert await decisions(ask) == {}
+    await sweep(pool, clock)
+    assert await decisions(pool) == {}
     clock.advance(timedelta(seconds=1))
-    await sweep(ask, clock)
-    assert await decisions(ask) == {"e1/returned": "ask"}
-    assert await count(ask, "candidates") == 0
-    await hear(ask, a_signal(name="order.returned"))
-    assert (await decisions(ask), await count(ask, "candidates")) == ({"e1/returned": "ask"}, 0)
+    await sweep(pool, clock)
+    assert await decisions(pool) == {"e1/returned": "ask"}
+    assert await count(pool, "candidates") == 0
+    await hear(pool, a_signal(name="order.returned"))
+    assert (await decisions(pool), await count(pool, "candidates")) == ({"e1/returned": "ask"}, 0)
 
 
 async def test_all_gates_run_again_when_the_time_has_come(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
     names = ("asked", "stopped")
-    await hear(ask, *(a_profile("token", customer=name) for name in names))
-    await hear(ask, *(a_signal(name, customer=name, name="order.returned") for name in names))
-    await hear(ask, a_signal("now", customer="asked"))
-    await hear(ask, a_profile("token", "stopped", START + hours(0.5), consent="refused"))
+    await hear(pool, *(a_profile("token", customer=name) for name in names))
+    await hear(pool, *(a_signal(name, customer=name, name="order.returned") for name in names))
+    await hear(pool, a_signal("now", customer="asked"))
+    await hear(pool, a_profile("token", "stopped", START + hours(0.5), consent="refused"))
     clock.advance(hours(1))
-    await sweep(ask, clock)
-    assert (await decisions(ask, "asked"))["asked/returned"] == "cap_person"
-    assert (await decisions(ask, "stopped"))["stopped/returned"] == "no_consent"
+    await sweep(pool, clock)
+    assert (await decisions(pool, "asked"))["asked/returned"] == "cap_person"
+    assert (await decisions(pool, "stopped"))["stopped/returned"] == "no_consent"
 
 
 async def test_a_sweep_that_comes_days_late_mails_nobody(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
-    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    await hear(pool, a_profile("token"), a_signal(name="order.returned"))
     clock.advance(hours(73))
-    await sweep(ask, clock)
-    assert await decisions(ask) == {"e1/returned": "stale_event"}
+    await sweep(pool, clock)
+    assert await decisions(pool) == {"e1/returned": "stale_event"}
 
 
 async def test_a_touchpoint_that_left_the_catalog_meanwhile_is_not_asked(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
-    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    await hear(pool, a_profile("token"), a_signal(name="order.returned"))
     clock.advance(hours(1))
     only = "- touchpoint: delivered\n  on: {signal: order.delivered}\n  survey: delivery\n"
-    await sweep(ask, clock, a_desk({"touchpoints.yaml": only}))
-    assert await decisions(ask) == {"e1/returned": "not_eligible"}
+    await sweep(pool, clock, a_desk({"touchpoints.yaml": only}))
+    assert await decisions(pool) == {"e1/returned": "not_eligible"}
 
 
 async def test_a_moment_comes_back_when_the_catalog_lets_it_wait_longer_meanwhile(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
-    await hear(ask, a_profile("token"), a_signal(name="order.returned"))
+    await hear(pool, a_profile("token"), a_signal(name="order.returned"))
     policy = FILES["policy.yaml"].replace("hold_window: 0", "hold_window: 15m")
     patient = a_desk({"policy.yaml": policy})
     clock.advance(hours(1))
-    await sweep(ask, clock, patient)
-    assert await decisions(ask) == {}
+    await sweep(pool, clock, patient)
+    assert await decisions(pool) == {}
     clock.advance(hours(0.25))
-    await sweep(ask, clock, patient)
-    assert await decisions(ask) == {"e1/returned": "ask"}
+    await sweep(pool, clock, patient)
+    assert await decisions(pool) == {"e1/returned": "ask"}
 
 
-async def test_the_newest_value_of_each_field_wins_whatever_the_order(ask: db.Database) -> None:
-    await hear(ask, a_profile("newer", at=START, locale="en"))
-    await hear(ask, a_profile("older", at=START - hours(1), locale="zh", segment="business"))
+async def test_the_newest_value_of_each_field_wins_whatever_the_order(pool: db.Database) -> None:
+    await hear(pool, a_profile("newer", at=START, locale="en"))
+    await hear(pool, a_profile("older", at=START - hours(1), locale="zh", segment="business"))
     await hear(
-        ask,
+        pool,
         a_profile("newest", at=START + hours(2)),
         a_profile("between", at=START + hours(1), consent="granted"),
     )
-    async with ask.connection() as connection:
+    async with pool.connection() as connection:
         card = (await contacts.cards(connection, ["c1"]))["c1"]
     assert (card.email, card.locale, card.segment, card.consent) == (
         "newest",
@@ -320,10 +310,10 @@ async def test_the_newest_value_of_each_field_wins_whatever_the_order(ask: db.Da
     )
 
 
-async def test_decisions_are_counted_where_a_restart_loses_nothing(ask: db.Database) -> None:
+async def test_decisions_are_counted_where_a_restart_loses_nothing(pool: db.Database) -> None:
     signals = [a_signal("e1"), a_signal("e2"), a_signal("e3", name="order.late", days="x")]
-    await hear(ask, a_profile("token"), *signals)
-    async with ask.connection() as connection:
+    await hear(pool, a_profile("token"), *signals)
+    async with pool.connection() as connection:
         counts = await tallies.read(connection)
     assert counts["decisions"] == {
         ("delivered", "ask"): 1,
@@ -334,32 +324,34 @@ async def test_decisions_are_counted_where_a_restart_loses_nothing(ask: db.Datab
     assert counts["rule_errors"] == {("late",): 1}
 
 
-async def test_a_large_batch_takes_as_few_statements_as_a_small_one(ask: db.Database) -> None:
+async def test_a_large_batch_takes_as_few_statements_as_a_small_one(pool: db.Database) -> None:
     statements: list[str] = []
-    async with ask.transaction() as connection:
+    async with pool.transaction() as connection:
         # The driver asks for types of its own accord, once for each connection.
         await a_desk().hear(connection, items(a_signal("first")), START)
         batch = [a_signal(f"e{n}", customer=f"c{n}") for n in range(200)]
         with connection.query_logger(lambda query: statements.append(query.query)):
             await a_desk().hear(connection, items(*batch), START)
-    assert await count(ask, "decisions") == 201
+    assert await count(pool, "decisions") == 201
     # The outbox writes its rows in one pipelined round.
     assert len([each for each in statements if "into outbox" not in each]) <= 24, statements
 
 
-def a_client(ask: db.Database) -> httpx.AsyncClient:
+def a_client(pool: db.Database) -> httpx.AsyncClient:
     """The HTTP interface, with one token that may read and one that may not."""
     tokens = {"reader": ("decisions:read",), "other": ("cases:read",)}
     app = Starlette(
-        routes=Api(ask, tokens).routes(), exception_handlers={HTTPException: web.on_http_error}
+        routes=Api(pool, tokens).routes(), exception_handlers={HTTPException: web.on_http_error}
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ask")
 
 
-async def test_decisions_are_read_over_http_newest_first(ask: db.Database) -> None:
-    await hear(ask, a_profile("token"), a_signal("e1"))
-    await hear(ask, a_signal("e2"), a_signal("e3", name="order.late", days=3), now=START + hours(1))
-    async with a_client(ask) as client:
+async def test_decisions_are_read_over_http_newest_first(pool: db.Database) -> None:
+    await hear(pool, a_profile("token"), a_signal("e1"))
+    await hear(
+        pool, a_signal("e2"), a_signal("e3", name="order.late", days=3), now=START + hours(1)
+    )
+    async with a_client(pool) as client:
         client.headers["authorization"] = "Bearer reader"
         every = (await client.get("/v1/decisions?customer=c1")).json()["decisions"]
         some = await client.get("/v1/decisions?customer=c1&signal=order.delivered&limit=1")
@@ -384,9 +376,9 @@ async def test_decisions_are_read_over_http_newest_first(ask: db.Database) -> No
     ],
 )
 async def test_what_is_asked_wrongly_is_a_problem(
-    ask: db.Database, path: str, token: str, status: int
+    pool: db.Database, path: str, token: str, status: int
 ) -> None:
-    async with a_client(ask) as client:
+    async with a_client(pool) as client:
         answer = await client.get(
             f"/v1/decisions{path}", headers={"authorization": f"Bearer {token}"}
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -11,16 +10,15 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.ask.app import MIGRATIONS
 from services.ask.channels.mail import Composer
 from services.ask.channels.smtp import Mailer, Ready
 from services.ask.handlers import Desk as Decider
 from services.ask.letters import Letter
 from services.ask.metrics import decision_delay
-from shared import db, migrate
+from shared import db
 from shared.links import Links
 from shared.pulse import Pulse
-from tests.integration.ask.test_sending import (
+from tests.integration.ask.ground import (
     KEYS,
     URL,
     CountingSink,
@@ -37,22 +35,6 @@ from tests.support.wait import eventually
 from tests.unit.ask.moments import a_catalog, an_opt_out, hours
 
 
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[db.Database]:
-    await migrate.apply(database, "ask", MIGRATIONS)
-    opened = db.Database(database, "ask")
-    await opened.open()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def post(mail_sink: MailSink) -> AsyncIterator[Mailer]:
-    one = Mailer(f"smtp://127.0.0.1:{mail_sink.port}", "ask@shop.example")
-    yield one
-    await one.close()
-
-
 @pytest.mark.parametrize(
     ("touchpoint", "outcome"),
     [
@@ -64,7 +46,7 @@ async def post(mail_sink: MailSink) -> AsyncIterator[Mailer]:
 async def test_who_opts_out_between_decision_and_mail_gets_no_mail(
     pool: db.Database,
     clock: ManualClock,
-    post: Mailer,
+    mailer: Mailer,
     mail_sink: MailSink,
     touchpoint: str | None,
     outcome: str,
@@ -72,7 +54,7 @@ async def test_who_opts_out_between_decision_and_mail_gets_no_mail(
     await plan(pool, "kim")
     decider = Decider(a_catalog, Links(KEYS), URL, decision_delay(CollectorRegistry()))
     await tell(pool, decider, an_opt_out("kim", touchpoint))
-    assert await a_sender(pool, clock, post).step()
+    assert await a_sender(pool, clock, mailer).step()
     assert (await states(pool), await events(pool)) == ([outcome], [outcome])
     refused = outcome == "failed"
     assert await failures(pool) == ({("email", "opted_out"): 1} if refused else {})
@@ -96,12 +78,12 @@ class Faulty(Composer):
 async def test_an_ask_that_cannot_be_composed_is_tried_again(
     pool: db.Database,
     clock: ManualClock,
-    post: Mailer,
+    mailer: Mailer,
     mail_sink: MailSink,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     await plan(pool, "kim")
-    sender = a_sender(pool, clock, post, composer=Faulty())
+    sender = a_sender(pool, clock, mailer, composer=Faulty())
     assert await sender.step()
     assert (await states(pool), await events(pool)) == (["planned"], [])
     (said,) = (each.__dict__["detail"] for each in caplog.records if "detail" in each.__dict__)
@@ -112,12 +94,12 @@ async def test_an_ask_that_cannot_be_composed_is_tried_again(
 
 
 async def test_an_ask_is_not_claimed_when_its_customer_cannot_be_read(
-    pool: db.Database, clock: ManualClock, post: Mailer, mail_sink: MailSink
+    pool: db.Database, clock: ManualClock, mailer: Mailer, mail_sink: MailSink
 ) -> None:
     await plan(pool, "kim")
     async with pool.transaction() as connection:
         await connection.execute("alter table contacts rename to contacts_away")
-    sender = a_sender(pool, clock, post)
+    sender = a_sender(pool, clock, mailer)
     with pytest.raises(asyncpg.UndefinedTableError):
         await sender.step()
     assert await states(pool) == ["planned"]
@@ -143,11 +125,11 @@ class Torn(aiosmtplib.SMTP):
 
 
 async def test_an_unforeseen_fault_in_the_middle_of_a_mail_leaves_it_unknown(
-    pool: db.Database, clock: ManualClock, post: Mailer, monkeypatch: pytest.MonkeyPatch
+    pool: db.Database, clock: ManualClock, mailer: Mailer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aiosmtplib, "SMTP", Torn)
     await plan(pool, "kim")
-    assert await a_sender(pool, clock, post).step()
+    assert await a_sender(pool, clock, mailer).step()
     assert await states(pool) == ["unknown"]
 
 

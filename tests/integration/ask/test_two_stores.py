@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 
@@ -12,14 +12,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ask import metrics
-from services.ask.app import MIGRATIONS
 from services.ask.decide.memory import Memory
 from services.ask.decide.turns import Verdict
 from services.ask.handlers import Desk
 from services.ask.model import Contact, Silent
 from services.ask.policy import book
 from services.ask.record import DECIDE
-from shared import db, migrate
+from shared import db
 from shared.consume import Item
 from shared.contracts.envelope import Event
 from shared.contracts.signals import Profile, Signal
@@ -36,15 +35,6 @@ NAMES = ("order.delivered", "order.late", "order.lost", "order.returned")
 Words = dict[tuple[str, str, str], str]
 
 
-@pytest.fixture
-async def ask(database: str) -> AsyncIterator[db.Database]:
-    await migrate.apply(database, "ask", MIGRATIONS)
-    pool = db.Database(database, "ask")
-    await pool.open()
-    yield pool
-    await pool.close()
-
-
 def a_desk() -> Desk:
     """A replica."""
     delays = metrics.decision_delay(CollectorRegistry())
@@ -52,35 +42,35 @@ def a_desk() -> Desk:
 
 
 async def hear(
-    ask: db.Database, desk: Desk, bodies: Sequence[Signal | Profile], now: datetime
+    pool: db.Database, desk: Desk, bodies: Sequence[Signal | Profile], now: datetime
 ) -> None:
     """Handle one batch, past the inbox."""
     events: list[Event] = [an_event(body) for body in bodies]
-    async with ask.transaction() as connection:
+    async with pool.transaction() as connection:
         await desk.hear(connection, [Item(e.source, e.id, e) for e in events], now)
 
 
-async def sweep(ask: db.Database, clock: ManualClock, desk: Desk) -> None:
+async def sweep(pool: db.Database, clock: ManualClock, desk: Desk) -> None:
     """Run all timers that are due."""
-    timers = Sweep(ask, clock, Wake(ask), {DECIDE: desk.reconsider}, Pulse("timers", lambda: 0.0))
+    timers = Sweep(pool, clock, Wake(pool), {DECIDE: desk.reconsider}, Pulse("timers", lambda: 0.0))
     while await timers.step():
         pass
 
 
-async def send(ask: db.Database, now: datetime) -> list[tuple[str, str]]:
+async def send(pool: db.Database, now: datetime) -> list[tuple[str, str]]:
     """Every planned ask is accepted by its channel; returns customers and touchpoints."""
     query = (
         "update invitations set state = 'sent', sent_at = $1 where state = 'planned'"
         " returning customer_id, touchpoint"
     )
-    async with ask.transaction() as connection:
+    async with pool.transaction() as connection:
         return [tuple(row) for row in await connection.fetch(query, now)]
 
 
-async def words(ask: db.Database) -> Words:
+async def words(pool: db.Database) -> Words:
     """Each decision in one word."""
     query = "select customer_id, touchpoint, source_event_id, outcome, silence from decisions"
-    async with ask.connection() as connection:
+    async with pool.connection() as connection:
         rows = await connection.fetch(query)
     found = {(r[0], r[1], r[2]): r["silence"] or r["outcome"] for r in rows}
     assert len(found) == len(rows)
@@ -131,55 +121,57 @@ class InMemory:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_both_stores_decide_the_same(ask: db.Database, clock: ManualClock, seed: int) -> None:
+async def test_both_stores_decide_the_same(
+    pool: db.Database, clock: ManualClock, seed: int
+) -> None:
     random, desk, other = Random(seed), a_desk(), InMemory()
     cards = [a_profile("token", customer=f"c{n}", time_zone=ZONE) for n in range(5)]
-    await hear(ask, desk, cards, clock.now())
+    await hear(pool, desk, cards, clock.now())
     heard: list[Signal] = []
     for step in range(30):
         now = clock.now()
         # One at a time: in a batch all are heard before anything is decided.
         for signal in some_signals(random, now, random.randrange(4), 10 * step):
             heard.append(signal)
-            await hear(ask, desk, [signal], now)
+            await hear(pool, desk, [signal], now)
             other.take(other.memory.take(signal, now))
         clock.advance(timedelta(minutes=random.choice((1, 14, 15, 60, 600, 1440, 5000, 14400))))
-        await sweep(ask, clock, desk)
+        await sweep(pool, clock, desk)
         other.take(list(other.memory.wake(clock.now())))
         if random.random() < 0.7:
-            await send(ask, clock.now())
+            await send(pool, clock.now())
             other.send(clock.now())
-        assert await words(ask) == other.words
+        assert await words(pool) == other.words
     assert {"ask", "case", "stale_event", "cap_person"} <= set(other.words.values())
-    await _replayed(ask, clock, desk, heard)
+    await _replayed(pool, clock, desk, heard)
 
 
 async def _replayed(
-    ask: db.Database, clock: ManualClock, desk: Desk, heard: Sequence[Signal]
+    pool: db.Database, clock: ManualClock, desk: Desk, heard: Sequence[Signal]
 ) -> None:
     """The whole topic again, in batches: no new ask, no other decision."""
-    before = await words(ask)
+    before = await words(pool)
     tables = ("invitations", "candidates", "timers", "outbox")
-    counts = [await _count(ask, table) for table in tables]
+    counts = [await _count(pool, table) for table in tables]
     for start in range(0, len(heard), 7):
-        await hear(ask, desk, heard[start : start + 7], clock.now())
-    assert await words(ask) == before
-    assert [await _count(ask, table) for table in tables] == counts
+        await hear(pool, desk, heard[start : start + 7], clock.now())
+    assert await words(pool) == before
+    assert [await _count(pool, table) for table in tables] == counts
 
 
-async def _count(ask: db.Database, table: str) -> int:
-    async with ask.connection() as connection:
+async def _count(pool: db.Database, table: str) -> int:
+    async with pool.connection() as connection:
         return int(await connection.fetchval(f"select count(*) from {table}"))
 
 
 async def test_two_replicas_and_a_rebalance_in_a_burst_break_no_cap(
-    ask: db.Database, clock: ManualClock
+    pool: db.Database, clock: ManualClock
 ) -> None:
     """Both get the same records in different batches, as after a rebalance, while timers fire."""
     random, replicas = Random(7), [a_desk(), a_desk()]
     people = [f"c{n}" for n in range(5)]
     await hear(
-        ask, replicas[0], [a_profile("token", customer=name) for name in people], clock.now()
+        pool, replicas[0], [a_profile("token", customer=name) for name in people], clock.now()
     )
     sent: defaultdict[str, list[datetime]] = defaultdict(list)
     for burst in range(4):
@@ -188,22 +180,22 @@ async def test_two_replicas_and_a_rebalance_in_a_burst_break_no_cap(
         batches = [signals[at : at + 9] for at in range(0, 60, 9)]
         again = [signals[at : at + 11] for at in range(0, 60, 11)]
         await asyncio.gather(
-            *(_until_done(ask, replicas[0], batch, now) for batch in batches),
-            *(_until_done(ask, replicas[1], batch, now) for batch in random.sample(again, 6)),
+            *(_until_done(pool, replicas[0], batch, now) for batch in batches),
+            *(_until_done(pool, replicas[1], batch, now) for batch in random.sample(again, 6)),
         )
         clock.advance(hours(2))
         await asyncio.gather(
-            *(sweep(ask, clock, desk) for desk in replicas),
-            *(_until_done(ask, replicas[1], batch, clock.now()) for batch in batches[:3]),
+            *(sweep(pool, clock, desk) for desk in replicas),
+            *(_until_done(pool, replicas[1], batch, clock.now()) for batch in batches[:3]),
         )
-        for customer, touchpoint in await send(ask, clock.now()):
+        for customer, touchpoint in await send(pool, clock.now()):
             if touchpoint != "recovered":
                 sent[customer].append(clock.now())
         clock.advance(timedelta(days=6))
-        await sweep(ask, clock, replicas[0])
-        for customer, _ in await send(ask, clock.now()):
+        await sweep(pool, clock, replicas[0])
+        for customer, _ in await send(pool, clock.now()):
             sent[customer].append(clock.now())
-    asked = Counter(word for word in (await words(ask)).values())["ask"]
+    asked = Counter(word for word in (await words(pool)).values())["ask"]
     assert asked == sum(len(times) for times in sent.values())
     assert asked >= len(people), "the burst asked nobody"
     for times in sent.values():
@@ -211,10 +203,12 @@ async def test_two_replicas_and_a_rebalance_in_a_burst_break_no_cap(
         assert all(gap >= timedelta(days=10) for gap in gaps), times
 
 
-async def _until_done(ask: db.Database, desk: Desk, batch: Sequence[Signal], now: datetime) -> None:
+async def _until_done(
+    pool: db.Database, desk: Desk, batch: Sequence[Signal], now: datetime
+) -> None:
     """As the consumer does: a batch that PostgreSQL undid comes again."""
     while True:
         try:
-            return await hear(ask, desk, batch, now)
+            return await hear(pool, desk, batch, now)
         except db.AWAY:
             await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from services.close import handlers
 from services.close.policy import Policy
@@ -54,3 +55,21 @@ async def counted(close: db.Database, name: str, labels: Sequence[str] = HIGH) -
     async with close.connection() as connection:
         counts = await tallies.read(connection)
     return counts.get(name, {}).get(tuple(labels), 0.0)
+
+
+def delivered(minutes: float) -> Item[Event]:
+    """An alert about the first case reached its team so many minutes after the answer."""
+    body = Alert(
+        alert_id=f"a{minutes}",
+        case_id="c1",
+        customer_id="u1",
+        touchpoint="first-bill",
+        team="billing-care",
+        priority="high",
+        channel="hook",
+        kind="webhook",
+        attempt=1,
+        at=START + timedelta(minutes=minutes),
+        response_received_at=START,
+    )
+    return told(body, "touchback.alert.delivered.v1")

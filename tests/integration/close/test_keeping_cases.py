@@ -6,12 +6,9 @@ from datetime import timedelta
 
 from services.close import metrics, record, store, sweep
 from shared import db, timers
-from shared.consume import Item
-from shared.contracts.cases import Alert
-from shared.contracts.envelope import Event
 from shared.pulse import Pulse
 from shared.wake import Wake
-from tests.integration.close.cases import HIGH, POLICY, counted, published, take, told
+from tests.integration.close.cases import HIGH, POLICY, counted, delivered, published, take, told
 from tests.support.clock import START, ManualClock
 from tests.unit.close.cases import TARGETS, a_score, an_event
 
@@ -62,24 +59,8 @@ async def test_own_messages_are_not_taken(close: db.Database) -> None:
 async def test_the_first_delivery_is_kept_even_when_it_overtakes_its_case(
     close: db.Database,
 ) -> None:
-    def alert(minutes: int) -> Item[Event]:
-        body = Alert(
-            alert_id=f"a{minutes}",
-            case_id="c1",
-            customer_id="u1",
-            touchpoint="first-bill",
-            team="billing-care",
-            priority="high",
-            channel="hook",
-            kind="webhook",
-            attempt=1,
-            at=START + timedelta(minutes=minutes),
-            response_received_at=START,
-        )
-        return told(body, "touchback.alert.delivered.v1")
-
-    await take(close, alert(3), alert(2))
-    await take(close, told(an_event()), alert(5))
+    await take(close, delivered(3), delivered(2))
+    await take(close, told(an_event()), delivered(5))
     async with close.connection() as connection:
         shown = await store.read(connection, "c1")
     assert shown is not None

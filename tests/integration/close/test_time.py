@@ -11,12 +11,12 @@ from services.close.decide import transition
 from services.close.model import Changed
 from shared import db, timers
 from shared.consume import Item
-from shared.contracts.cases import Alert, CaseEvent, CasePolicy, Deadline
+from shared.contracts.cases import CaseEvent, CasePolicy, Deadline
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Response
 from shared.pulse import Pulse
 from shared.wake import Wake
-from tests.integration.close.cases import POLICY, counted, published, take, told
+from tests.integration.close.cases import POLICY, counted, delivered, published, take, told
 from tests.support.clock import START, ManualClock
 from tests.unit.close.cases import an_event
 from tests.unit.close.test_transition import act
@@ -29,23 +29,6 @@ def with_route_clock(**changes: object) -> CaseEvent:
     event = an_event(policy=RULES, **changes)  # type: ignore[arg-type]  # fields of CaseEvent
     route = Deadline(clock="route", due_at=START + timedelta(minutes=5), target_seconds=300)
     return event.model_copy(update={"deadlines": (route, *event.deadlines)})
-
-
-def delivered(minutes: float) -> Item[Event]:
-    body = Alert(
-        alert_id=f"a{minutes}",
-        case_id="c1",
-        customer_id="u1",
-        touchpoint="first-bill",
-        team="billing-care",
-        priority="high",
-        channel="hook",
-        kind="webhook",
-        attempt=1,
-        at=START + timedelta(minutes=minutes),
-        response_received_at=START,
-    )
-    return told(body, "touchback.alert.delivered.v1")
 
 
 def answer(

@@ -29,11 +29,13 @@ _HEARD = {"touchback.response.completed.v1": False, "touchback.response.amended.
 class _Batch:
     """What one batch comes to; it is written at once at its end.
 
-    `owners` are the teams of reassigned cases as they were before.
+    `owners` are the teams of reassigned cases as they were before, `raised` the priorities of cases
+    that became more urgent.
     """
 
     facts: Facts
     owners: Mapping[str, str] = field(default_factory=dict)
+    raised: dict[str, str] = field(default_factory=dict)
     opened: list[Opened] = field(default_factory=list)
     responses: dict[str, str | None] = field(default_factory=dict)
     alerts: list[Delivery] = field(default_factory=list)
@@ -136,26 +138,37 @@ class Handlers:
         event = outcome.event
         batch.opened.append(outcome)
         batch.facts.open_cases[event.customer_id, event.touchpoint] = decide.known_case(event)
-        before = batch.facts.low_scores.get(event.customer_id, 0)
-        batch.facts.low_scores[event.customer_id] = before + 1
         batch.messages.append(case_event("opened", event))
         batch.tally.add("cases_opened", event.team, event.priority)
-        if outcome.assigned.error is not None:
-            batch.tally.add("rule_errors")
+        _count(batch, outcome)
         self._alert(batch, decide.alerts(event, catalog, self._console_url))
 
     def _attached(self, batch: _Batch, outcome: Attached, catalog: Catalog, now: datetime) -> None:
-        event = outcome.event
+        event, console = outcome.event, self._console_url
         batch.messages.append(case_event("attached", event))
         batch.tally.add("cases_attached", event.team, event.priority)
+        _count(batch, outcome)
+        key = (event.customer_id, event.touchpoint)
+        known = batch.facts.open_cases[key]
+        # As `close` will have it: a further score of this batch joins a case at work.
+        state = "assigned" if outcome.again else known.state
+        batch.facts.open_cases[key] = replace(known, state=state, priority=event.priority)
+        if event.raised_from is not None:
+            batch.raised[event.case_id] = event.priority
         if outcome.again:
-            key = (event.customer_id, event.touchpoint)
-            # As `close` will have it: a further score of this batch joins a case at work.
-            batch.facts.open_cases[key] = replace(batch.facts.open_cases[key], state="assigned")
-            self._alert(batch, decide.alerts_again(event, catalog, self._console_url, now))
+            self._alert(batch, decide.alerts_again(event, catalog, console, now))
+        elif event.raised_from is not None:
+            self._alert(batch, decide.raised(event, known.deadlines, catalog, console))
 
     def _alert(self, batch: _Batch, alerts: Sequence[Delivery]) -> None:
         batch.alerts += [replace(alert, traceparent=logs.traceparent()) for alert in alerts]
+
+
+def _count(batch: _Batch, outcome: Opened | Attached) -> None:
+    customer = outcome.event.customer_id
+    batch.facts.low_scores[customer] = batch.facts.low_scores.get(customer, 0) + 1
+    if outcome.assigned.error is not None:
+        batch.tally.add("rule_errors")
 
 
 def _moved(event: Event) -> CaseEvent | None:
@@ -195,6 +208,7 @@ def _remember(batch: _Batch, response: Response, case_id: str | None) -> None:
 async def _write(connection: db.Connection, batch: _Batch, now: datetime) -> None:
     if batch.opened:
         await store.add_cases(connection, batch.opened)
+    await store.raise_cases(connection, batch.raised)
     batch.messages += await record.owe(connection, batch.alerts, now)
     if batch.responses:
         await store.add_responses(connection, batch.responses, now)

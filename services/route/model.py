@@ -89,7 +89,7 @@ class Facts:
     """What is known while a batch is decided; it grows with each decision.
 
     `responses` are those completed before, with their case, None where the score was not low.
-    `low_scores` are those of each customer that opened a case lately.
+    `low_scores` says how many each customer gave lately.
     """
 
     responses: dict[str, str | None]
@@ -122,10 +122,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A further low score of a customer whose case is still open; `again` when it was done."""
+    """A further low score of a customer whose case is still open; `again` when it was done.
+
+    `assigned` is what the rules make of it: the case keeps its owner, and is at least so urgent.
+    """
 
     event: CaseEvent
     again: bool
+    assigned: Assigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,7 @@ NoticeType = Literal[
     "case.opened",
     "case.reopened",
     "case.reassigned",
+    "case.raised",
     "case.warned",
     "case.escalated",
     "case.changed",
@@ -199,7 +204,8 @@ class NoticeFigure(BaseModel):
 class Notice(BaseModel):
     """What an alert says, and the body of the webhook: nothing in it tells who the customer is.
 
-    `about` is the response, decision or feedback where there is no case.
+    `about` is the response, decision or feedback where there is no case. `raised_from` is how
+    urgent a case was before a further low score made it more so.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -209,6 +215,7 @@ class Notice(BaseModel):
     version: int = 1
     team: str
     priority: str = "normal"
+    raised_from: str | None = None
     touchpoint: str | None = None
     stage: Stage | None = None
     score: NoticeScore | None = None

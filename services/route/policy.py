@@ -73,10 +73,17 @@ GATHER = timedelta(seconds=30)
 ITEMS = 20
 URGENCY: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 
+
+def outranks(one: str, other: str) -> bool:
+    """Say whether one priority is more urgent than another."""
+    return URGENCY.get(one, 1) < URGENCY.get(other, 1)
+
+
 GATHERED: frozenset[str] = frozenset(
     {
         "case.opened",
         "case.reopened",
+        "case.raised",
         "case.warned",
         "score.high",
         "signal.noticed",

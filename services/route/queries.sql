@@ -22,15 +22,29 @@ where known.version < excluded.version
 select response_id, case_id from responses where response_id = any($1::text[])
 
 -- name: cases_open
-select case_id, customer_id, touchpoint, state, team, priority, opened_at, snapshot
+select case_id, customer_id, touchpoint, state, team, coalesce(raised, priority) as priority,
+       opened_at, snapshot
 from cases
 join unnest($1::text[], $2::text[]) as wanted (customer_id, touchpoint)
      using (customer_id, touchpoint)
 where open
 
--- name: cases_lately
-select customer_id, count(*)::integer as cases from cases
-where customer_id = any($1::text[]) and opened_at >= $2 group by customer_id
+-- name: scores_lately
+-- How many low scores each customer gave since: those that opened a case, and those that joined one.
+select customer_id, count(*)::integer as scores
+from cases join responses using (case_id)
+where customer_id = any($1::text[]) and completed_at >= $2 group by customer_id
+
+-- name: cases_raise
+update cases set raised = news.priority
+from unnest($1::text[], $2::text[]) as news (case_id, priority) where cases.case_id = news.case_id
+
+-- name: deliveries_raise
+-- What has not left yet is as urgent as its case.
+update deliveries
+set priority = news.priority, notice = notice || jsonb_build_object('priority', news.priority)
+from unnest($1::text[], $2::text[]) as news (case_id, priority)
+where deliveries.case_id = news.case_id and state in ('due', 'silenced', 'gathered')
 
 -- name: cases_of_team
 -- What is open, and what was opened since.

@@ -120,6 +120,9 @@ class CaseEvent(Message):
     one or a later one may act. `escalated_to` is the team that an `escalated` event tells besides
     the owner. `waiting_until` is when a case that waits for its customer comes back by itself.
     `routing_path` are the positions of the matched routes in the tree at the time, as a snapshot.
+    `raised_from` stands in a `case.attached` of the router when the further score is more urgent
+    than the case was: `priority` is the new one then, and `deadlines` are those of the new
+    priority, counted from that score. For a clock still running the earlier deadline holds.
     """
 
     case_id: str
@@ -140,6 +143,7 @@ class CaseEvent(Message):
     escalated_to: Name | None = None
     waiting_until: Moment | None = None
     merged_into: str | None = None
+    raised_from: Name | None = None
     stage: Stage | None = None
     correlation: str | None = None
     attribution: Attribution = Attribution()

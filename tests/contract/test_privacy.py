@@ -37,7 +37,7 @@ ABOUT_NOBODY: dict[type[Message], set[str]] = {
     CaseEvent: _THINGS
     | {"case_id", "version", "at", "actor", "reason", "previous", "state", "team", "priority"}
     | {"opened_at", "assignee", "acted_version", "escalated_to", "waiting_until", "merged_into"}
-    | {"deadlines", "routing_path", "policy", "catalog_version", "root_cause"},
+    | {"deadlines", "routing_path", "policy", "catalog_version", "root_cause", "raised_from"},
     Alert: _THINGS
     | {"alert_id", "case_id", "team", "priority", "kind", "attempt", "at", "failure"}
     | {"response_received_at", "reason"},

@@ -37,21 +37,36 @@ class AlertmanagerSender:
                 return Refused("no_secret")
             headers["authorization"] = f"Bearer {token}"
         url = (letter.channel.url or "").rstrip("/") + PATH
-        body = json.dumps([alert(letter, now)], ensure_ascii=False)
+        body = json.dumps(alerts(letter, now), ensure_ascii=False)
         result = judged(await self._poster.post(url, body, headers, now))
         key = letter.notice.case_id or letter.delivery.alert_id
         return Accepted({"key": key}) if isinstance(result, Accepted) else result
 
 
+def alerts(letter: Letter, now: datetime) -> list[dict[str, Any]]:
+    """Return the alert; where the case has become more urgent, the one it was before ends."""
+    new = alert(letter, now)
+    before = letter.notice.raised_from
+    if before is None:
+        return [new]
+    return [
+        {**new, "labels": {**new["labels"], **_urgency(before)}, "endsAt": now.isoformat()},
+        new,
+    ]
+
+
+def _urgency(priority: str) -> dict[str, str]:
+    return {"priority": priority, "severity": _SEVERITY.get(priority, "warning")}
+
+
 def alert(letter: Letter, now: datetime) -> dict[str, Any]:
-    """Return the alert; labels are few and stay the same for as long as the case is open."""
+    """Return one alert; labels are few and stay the same for as long as the case is so urgent."""
     notice, shown = letter.notice, card(letter, now)
     labels = {
         "alertname": "TouchbackLowScore" if notice.case_id else "TouchbackNotice",
         "service": "touchback",
         "team": letter.team.team,
-        "priority": notice.priority,
-        "severity": _SEVERITY.get(notice.priority, "warning"),
+        **_urgency(notice.priority),
         "touchpoint": notice.touchpoint or "",
         "reference": notice.case_id or letter.delivery.alert_id,
     }

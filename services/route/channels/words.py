@@ -11,6 +11,7 @@ _EN: Mapping[str, str] = {
     "case.opened": "For {team}, priority {priority}.",
     "case.reopened": "Back with {team}: the customer is still unhappy. Priority {priority}.",
     "case.reassigned": "Handed over to {team}, priority {priority}.",
+    "case.raised": "Another low score from this customer: now priority {priority}, for {team}.",
     "case.warned": "Nobody has taken this yet, and the time for it is nearly over."
     " For {team}, priority {priority}.",
     "case.escalated": "Escalated: {owner} has not done it in time. Priority {priority}.",
@@ -74,6 +75,7 @@ _ZH: Mapping[str, str] = {
     "case.opened": "交给{team}，优先级：{priority}。",
     "case.reopened": "重新回到{team}：客户仍不满意。优先级：{priority}。",
     "case.reassigned": "已转交{team}，优先级：{priority}。",
+    "case.raised": "同一客户再次给出低分：优先级升为{priority}，请{team}处理。",
     "case.warned": "尚无人认领，认领时限将到。请{team}处理，优先级：{priority}。",
     "case.escalated": "升级：{owner}未按时处理。优先级：{priority}。",
     "case.disagreed": "升级：{owner}已解决，但客户不认可。优先级：{priority}。",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.route import policy
-from services.route.decide.cases import calendar_of, deadline
+from services.route.decide.cases import calendar_of, deadline, known_team
 from services.route.model import (
     CaseNow,
     Delivery,
@@ -17,7 +17,7 @@ from services.route.model import (
     NoticeType,
 )
 from shared.business_time import ALWAYS
-from shared.catalog import SCALES, Catalog, NotInCatalog, Team
+from shared.catalog import SCALES, Catalog, Team
 from shared.contracts.cases import CaseEvent, CaseScore, Deadline
 from shared.contracts.envelope import stable_id
 
@@ -37,6 +37,21 @@ def alerts_again(event: CaseEvent, catalog: Catalog, console: str, now: datetime
     notice = _notice(event.model_copy(update={"deadlines": renewed}), console, "case.reopened")
     team = known_team(catalog, event.team)
     return to_team(_case_alert(event, notice), team, event.score.response_id)
+
+
+def raised(
+    event: CaseEvent, known: Sequence[Deadline], catalog: Catalog, console: str
+) -> list[Delivery]:
+    """Return the alerts of a case that a further low score makes more urgent than it was.
+
+    Of its clocks the earlier ones hold, as `close` will have it: those `known`, or the new ones.
+    """
+    sooner = {each.clock: each for each in event.deadlines}
+    due = tuple(min(sooner.get(d.clock, d), d, key=lambda each: each.due_at) for d in known)
+    notice = _notice(event.model_copy(update={"deadlines": due}), console, "case.raised")
+    round = f"case.raised/{event.score.response_id}"
+    alert = replace(_case_alert(event, notice), round=round)
+    return to_team(alert, known_team(catalog, event.team), round)
 
 
 def came_back(event: CaseEvent) -> bool:
@@ -123,14 +138,6 @@ def to_team(alert: Delivery, team: Team, *occasion: str) -> list[Delivery]:
     return found
 
 
-def known_team(catalog: Catalog, name: str) -> Team:
-    """Return the team, or the fallback team where the catalog has lost it since the opening."""
-    try:
-        return catalog.team(name)
-    except NotInCatalog:
-        return catalog.fallback_team
-
-
 def notice_score(score: CaseScore) -> NoticeScore | None:
     """Return the score as alerts show it; None where nobody gave one."""
     if score.source == "signal":
@@ -179,6 +186,7 @@ def _notice(event: CaseEvent, console: str, type: NoticeType) -> Notice:
         version=event.version,
         team=event.team,
         priority=event.priority,
+        raised_from=event.raised_from,
         touchpoint=event.touchpoint,
         stage=event.stage,
         score=notice_score(event.score),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from services.route import policy
 from services.route.decide.routing import assign
 from services.route.model import (
+    Assigned,
     Attached,
     Case,
     Facts,
@@ -44,12 +45,15 @@ def decide(heard: Heard, facts: Facts, catalog: Catalog, now: datetime) -> Outco
     if _asks_of_a_case(response, catalog):
         # `close` reopens the case that it is about.
         return Unaffected("recovery_answer")
+    low_scores = facts.low_scores.get(response.customer_id, 0) + 1
+    assigned = assign(response, catalog.routing, low_scores)
     case = facts.open_cases.get((response.customer_id, response.touchpoint))
     if case is not None:
         event = _attached(case, heard, response.score, catalog.version, now)
-        return Attached(event, again=case.state in policy.DONE)
-    low_scores = facts.low_scores.get(response.customer_id, 0) + 1
-    return _opened(heard, response.score, low_scores, catalog, now)
+        if policy.outranks(assigned.priority, case.priority):
+            event = _raised(event, assigned, _since(heard), catalog)
+        return Attached(event, case.state in policy.DONE, assigned)
+    return Opened(_opened(heard, response.score, assigned, catalog, now), assigned)
 
 
 def _asks_of_a_case(response: Response, catalog: Catalog) -> bool:
@@ -59,15 +63,19 @@ def _asks_of_a_case(response: Response, catalog: Catalog) -> bool:
         return False
 
 
-def _opened(heard: Heard, score: int, low_scores: int, catalog: Catalog, now: datetime) -> Opened:
-    response = heard.response
+def _since(heard: Heard) -> datetime:
     # A score that became low by a later correction starts its clocks then, not in the past.
-    since = response.at if heard.amended else response.received_at
-    assigned = assign(response, catalog.routing, low_scores)
+    return heard.response.at if heard.amended else heard.response.received_at
+
+
+def _opened(
+    heard: Heard, score: int, assigned: Assigned, catalog: Catalog, now: datetime
+) -> CaseEvent:
+    response = heard.response
     team = catalog.team(assigned.team)
     targets = team.target(assigned.priority)
     rules = _policy(team, targets, catalog)
-    event = CaseEvent(
+    return CaseEvent(
         case_id=stable_id("case", response.response_id),
         version=1,
         at=now,
@@ -84,12 +92,11 @@ def _opened(heard: Heard, score: int, low_scores: int, catalog: Catalog, now: da
         correlation=response.correlation,
         attribution=response.attribution,
         attributes=response.attributes,
-        deadlines=deadlines(targets, since, rules),
+        deadlines=deadlines(targets, _since(heard), rules),
         routing_path=assigned.path,
         policy=rules,
         catalog_version=catalog.version,
     )
-    return Opened(event, assigned)
 
 
 def _attached(case: Case, heard: Heard, score: int, version: str, now: datetime) -> CaseEvent:
@@ -120,6 +127,20 @@ def _attached(case: Case, heard: Heard, score: int, version: str, now: datetime)
     )
 
 
+def _raised(event: CaseEvent, assigned: Assigned, since: datetime, catalog: Catalog) -> CaseEvent:
+    """Make the case as urgent as its further score; its owner and its rules stay what they were."""
+    targets = known_team(catalog, event.team).target(assigned.priority)
+    calendar = ALWAYS if targets.around_the_clock else calendar_of(event.policy)
+    return event.model_copy(
+        update={
+            "priority": assigned.priority,
+            "raised_from": event.priority,
+            "deadlines": _clocks(targets, since, calendar),
+            "routing_path": (*event.routing_path, f"raised: {assigned.path[-1]}"),
+        }
+    )
+
+
 def _score(heard: Heard, score: int) -> CaseScore:
     response = heard.response
     return CaseScore(
@@ -138,7 +159,10 @@ def _score(heard: Heard, score: int) -> CaseScore:
 
 def deadlines(targets: Targets, since: datetime, rules: CasePolicy) -> tuple[Deadline, ...]:
     """Return the clocks of a case: by the team's calendar, but all time counts to tell the team."""
-    calendar = calendar_of(rules)
+    return _clocks(targets, since, calendar_of(rules))
+
+
+def _clocks(targets: Targets, since: datetime, calendar: Calendar) -> tuple[Deadline, ...]:
     return (
         deadline("acknowledge", targets.acknowledge, since, calendar),
         deadline("contact", targets.contact, since, calendar),
@@ -162,6 +186,14 @@ def calendar_of(rules: CasePolicy | None) -> Calendar:
     if rules is None:
         return ALWAYS
     return business_time.calendar(rules.time_zone, rules.hours, rules.holidays)
+
+
+def known_team(catalog: Catalog, name: str) -> Team:
+    """Return the team, or the fallback team where the catalog has lost it since the opening."""
+    try:
+        return catalog.team(name)
+    except NotInCatalog:
+        return catalog.fallback_team
 
 
 def _policy(team: Team, targets: Targets, catalog: Catalog) -> CasePolicy:

@@ -6,7 +6,8 @@ import hashlib
 from datetime import datetime
 
 from services.route import policy
-from services.route.decide.alerts import known_team, shortened, to_team
+from services.route.decide.alerts import shortened, to_team
+from services.route.decide.cases import known_team
 from services.route.decide.routing import assign, bind
 from services.route.model import Delivery, Failure, Heard, Notice, NoticeFigure, NoticeScore
 from shared.catalog import SCALES, Catalog, Channel, NotInCatalog, Team

@@ -20,6 +20,7 @@ from services.route.store.cases import (
     facts,
     move_cases,
     of_team,
+    raise_cases,
 )
 from services.route.store.deliveries import (
     accept,
@@ -68,6 +69,7 @@ __all__ = [
     "move_cases",
     "of_team",
     "overtaken",
+    "raise_cases",
     "refuse",
     "release",
     "replay",

@@ -78,8 +78,8 @@ async def _low_scores(
     wanted = sorted(customers)
     if not wanted:
         return {}
-    rows = await connection.fetch(QUERIES["cases_lately"], wanted, now - policy.LATELY)
-    return {row["customer_id"]: row["cases"] for row in rows}
+    rows = await connection.fetch(QUERIES["scores_lately"], wanted, now - policy.LATELY)
+    return {row["customer_id"]: row["scores"] for row in rows}
 
 
 async def _open_cases(connection: db.Connection, keys: Iterable[CaseKey]) -> dict[CaseKey, Case]:
@@ -126,6 +126,14 @@ async def add_cases(connection: db.Connection, opened: Sequence[Opened]) -> None
         [event.opened_at for event in events],
         [_snapshot(event) for event in events],
     )
+
+
+async def raise_cases(connection: db.Connection, raised: Mapping[str, str]) -> None:
+    """Remember how urgent cases have become, whatever `close` still says; also in their alerts."""
+    if raised:
+        ids, priorities = list(raised), list(raised.values())
+        await connection.execute(QUERIES["cases_raise"], ids, priorities)
+        await connection.execute(QUERIES["deliveries_raise"], ids, priorities)
 
 
 async def add_responses(

@@ -80,6 +80,25 @@ async def test_a_case_is_one_alert_that_ends_with_it(
     assert (await states(route_db))["delivered"] == 2
 
 
+async def test_a_case_that_becomes_more_urgent_is_still_one_alert(
+    route_db: db.Database, alertmanager: str
+) -> None:
+    channel = Channel(channel="watch", kind="alertmanager", url=alertmanager)
+    again = [{"when": "response.low_scores >= 2", "priority": "high"}]
+    known = catalog({"team": "care", "priorities": again}, team("care", channel))
+    now = ShiftedClock().now()
+
+    async with delivering(loop_of(route_db, known)):
+        await take(route_db, known, completed(response("r1", received_at=now, at=now)), now=now)
+        await eventually(lambda: _severities(alertmanager, "warning"), within=15)
+        await take(route_db, known, completed(response("r2", received_at=now, at=now)), now=now)
+        await eventually(lambda: _severities(alertmanager, "critical"), within=15)
+
+
+async def _severities(address: str, *expected: str) -> bool:
+    return [each["labels"]["severity"] for each in await _alerts(address)] == list(expected)
+
+
 async def _alerts(address: str, *, all_of_them: bool = False) -> Any:
     try:
         async with (

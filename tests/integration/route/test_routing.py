@@ -207,6 +207,43 @@ async def test_what_close_says_of_a_score_that_joined_a_case_at_work_alerts_nobo
     assert len(await rows(route_db, "deliveries")) == 2
 
 
+AGAIN = catalog(
+    {"team": "care", "priorities": [{"when": "response.low_scores >= 2", "priority": "high"}]},
+    team("care", hook("hook", "http://127.0.0.1:1/")),
+)
+AGAIN_AT_THREE = {
+    "team": "care",
+    "priorities": [{"when": "response.low_scores >= 3", "priority": "high"}],
+}
+
+
+async def test_a_second_low_score_raises_its_case_once_whatever_close_still_says(
+    route_db: db.Database,
+) -> None:
+    await take(route_db, AGAIN, completed(response("r1")))
+    (case,) = await case_events(route_db, "opened")
+    await take(route_db, AGAIN, completed(response("r2")), completed(response("r3")))
+    await take(route_db, AGAIN, from_close(case, "warned", version=2))
+    await take(route_db, AGAIN, completed(response("r4")))
+
+    joined = await case_events(route_db, "attached")
+    assert [each.raised_from for each in joined] == ["normal", None, None]
+    assert {each.priority for each in joined} == {"high"}
+    alerts = await rows(route_db, "deliveries", "created_at, alert_id")
+    assert sorted(row["notice"]["type"] for row in alerts) == ["case.opened", "case.raised"]
+    # The first one had not left yet: it goes out as urgent as its case is by now.
+    assert {row["priority"] for row in alerts} == {"high"}
+    assert {row["notice"]["priority"] for row in alerts} == {"high"}
+
+
+async def test_low_scores_that_joined_a_case_count_for_the_next_one(route_db: db.Database) -> None:
+    third = catalog(AGAIN_AT_THREE, team("care", hook("hook", "http://127.0.0.1:1/")))
+    await take(route_db, third, completed(response("r1")), completed(response("r2")))
+    await take(route_db, third, completed(response("r3", touchpoint="delivered")))
+
+    assert [each.priority for each in await case_events(route_db, "opened")] == ["normal", "high"]
+
+
 @pytest.mark.parametrize(
     ("what", "changes", "told"),
     [

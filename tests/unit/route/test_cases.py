@@ -17,6 +17,7 @@ from services.route.decide import (
     decide,
     escalation,
     known_case,
+    raised,
     shortened,
     warned,
 )
@@ -188,6 +189,58 @@ def test_only_a_case_that_was_done_alerts_again_when_a_low_score_joins(state: Ca
 
     assert isinstance(outcome, Attached)
     assert outcome.again is (state == "resolved")
+
+
+AGAIN = {"team": "care", "priorities": [{"when": "response.low_scores >= 2", "priority": "high"}]}
+URGENT = Targets(acknowledge=timedelta(minutes=15), contact=timedelta(hours=2))
+
+
+def _joined(**changes: Any) -> Attached:
+    care = team("care").model_copy(update={"targets": {"high": URGENT}})
+    known = replace(known_case(_opened().event), **changes)
+    facts = Facts({}, {("c1", "first-bill"): known}, {"c1": 1})
+    later = AT + timedelta(minutes=20)
+    heard = Heard(response("r2", received_at=later, at=later))
+    outcome = decide(heard, facts, catalog(AGAIN, care, team("billing")), later)
+    assert isinstance(outcome, Attached)
+    return outcome
+
+
+def test_a_second_low_score_makes_the_open_case_more_urgent_with_clocks_of_its_own() -> None:
+    event = _joined().event
+
+    assert (event.raised_from, event.priority, event.team) == ("normal", "high", "care")
+    assert {each.clock: each.due_at - AT for each in event.deadlines} == {
+        "acknowledge": timedelta(minutes=35),
+        "contact": timedelta(hours=2, minutes=20),
+        "resolve": timedelta(days=5, minutes=20),
+        "route": timedelta(minutes=25),
+    }
+    assert event.routing_path[-1] == "raised: priority 1: response.low_scores >= 2"
+
+
+@pytest.mark.parametrize("priority", ["high", "normal", "low"])
+def test_a_further_low_score_never_makes_a_case_less_urgent(priority: str) -> None:
+    event = _joined(priority=priority).event
+
+    assert event.priority == "high"
+    assert event.raised_from == (None if priority == "high" else priority)
+
+
+def test_a_raised_case_is_told_with_the_earlier_of_its_deadlines() -> None:
+    event, known = _joined().event, _opened().event.deadlines
+
+    (alert,) = raised(event, known, catalog(), "https://console.test")
+
+    notice = Notice.model_validate(alert.notice)
+    assert (notice.type, notice.priority, alert.owed) == ("case.raised", "high", True)
+    assert {each.clock: each.due_at - AT for each in notice.deadlines} == {
+        "acknowledge": timedelta(minutes=35),
+        "contact": timedelta(hours=2, minutes=20),
+        "resolve": timedelta(days=5),
+        "route": timedelta(minutes=5),
+    }
+    assert alert.alert_id not in [each.alert_id for each in alerts(_opened().event, catalog(), "")]
 
 
 def test_alerts_of_a_case_that_comes_back_have_ids_of_their_own_and_new_clocks() -> None:

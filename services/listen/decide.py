@@ -30,7 +30,10 @@ from shared.rules import Condition, Expression, Inputs, RuleFailed
 
 Body = TypeVar("Body", bound=Message)
 _IN_CATALOG = {"source_event_id": "id", "answer_id": "id", "customer_id": "customer"}
-_CARD = ("email", "phone", "name", "locale", "time_zone", "segment", "consent")
+_CARD = (
+    *("email", "phone", "name", "locale", "time_zone", "account_zone", "segment", "value"),
+    *("consent", "consent_source", "consent_at"),
+)
 
 
 def understand(record: Record, source: Source, used: frozenset[str]) -> tuple[Outcome, ...]:

@@ -261,6 +261,7 @@ TextRule = Annotated[Expression, _expression("string")]
 OptionalTextRule = Annotated[Expression, _expression("string", optional=True)]
 IntRule = Annotated[Expression, _expression("int")]
 TimeRule = Annotated[Expression, _expression("timestamp")]
+OptionalTimeRule = Annotated[Expression, _expression("timestamp", optional=True)]
 ValueRule = Annotated[Expression, _expression("json", optional=True)]
 
 

@@ -17,6 +17,7 @@ from shared.catalog.fields import (
     IntRule,
     Name,
     OptionalTextRule,
+    OptionalTimeRule,
     SignalName,
     SourceCondition,
     Span,
@@ -52,6 +53,8 @@ class ProfileMapping(Entry):
     """A source event that updates the contact card; a rule that gives null leaves a field as is.
 
     Without `updated_at` the time of the event's envelope counts, else that of the record.
+    `account_zone` is the time zone of whom the customer belongs to; `consent_source` and
+    `consent_at` say where and when consent was given or refused.
     """
 
     each: ValueRule | None = None
@@ -65,6 +68,10 @@ class ProfileMapping(Entry):
     time_zone: OptionalTextRule | None = None
     segment: OptionalTextRule | None = None
     consent: OptionalTextRule | None = None
+    consent_source: OptionalTextRule | None = None
+    consent_at: OptionalTimeRule | None = None
+    account_zone: OptionalTextRule | None = None
+    value: ValueRule | None = None
 
 
 class ResponseMapping(Entry):

@@ -127,6 +127,37 @@ def test_a_changed_customer_becomes_a_contact_card() -> None:
     )
 
 
+def test_a_contact_card_says_where_and_when_consent_was_given_and_what_the_customer_is_worth() -> (
+    None
+):
+    more = {
+        "consent_source": "body.consent.form",
+        "consent_at": "seconds(body.consent.at)",
+        "account_zone": "body.company.zone",
+        "value": "body.yearly",
+    }
+    body = {
+        **{"id": 115, "updated_at": "2026-03-01T10:15:00Z", "email": None, "first_name": None},
+        **{"accepts_marketing": True, "consent": {"form": "checkout", "at": 1772355600}},
+        **{"company": {"zone": "Europe/Berlin"}, "yearly": 1200},
+    }
+    (card,) = messages(happened(body, "customers/update"), source(profiles=[{**CARD, **more}]))
+    assert card == Profile(
+        customer_id="115",
+        source="shop",
+        updated_at=datetime(2026, 3, 1, 10, 15, tzinfo=UTC),
+        consent="granted",
+        consent_source="checkout",
+        consent_at=datetime(2026, 3, 1, 9, tzinfo=UTC),
+        account_zone="Europe/Berlin",
+        value=1200.0,
+    )
+    without = {**body, "consent": {"form": None, "at": None}, "yearly": "a lot"}
+    assert refusal(
+        happened(without, "customers/update"), source(profiles=[{**CARD, **more}])
+    ).endswith("value: Input should be a valid number, unable to parse string as a number")
+
+
 def test_an_answer_without_a_time_of_its_own_takes_that_of_the_record() -> None:
     assert messages(happened(ANSWER), source(responses=[ANSWERED])) == (
         Answer(

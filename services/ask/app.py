@@ -10,6 +10,7 @@ from services.ask.channels.hook import HookChannel
 from services.ask.channels.mail import Composer, MailChannel
 from services.ask.channels.smtp import Mailer
 from services.ask.channels.topic import TopicChannel
+from services.ask.expiry import Expiry
 from services.ask.handlers import Desk, parse
 from services.ask.http import Api
 from services.ask.http.budget import BudgetApi
@@ -64,6 +65,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.routes(DeliveryApi(door, lambda: holder.current).routes())
     walker = Walker(runtime.database, clock, lambda: holder.current, desk)
     runtime.worker("rhythms", walker.run)
+    runtime.worker("expiry", Expiry(runtime.database, clock).run)
     runtime.tallies(metrics.tallies(holder.current))
     return runtime
 

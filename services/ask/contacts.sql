@@ -75,6 +75,7 @@ where customer_id = $1
 -- name: erase_invitations
 -- What is being sent at this moment is told by its fence that nobody waits for its outcome.
 update invitations set customer_id = $2, correlation = null, fence = fence + 1, lease_until = null,
+    answer_until = null,
     state = case state when 'planned' then 'failed' when 'sending' then 'unknown' else state end,
     reminder = case when reminder in ('planned', 'sending') then 'dropped' else reminder end,
     body = body - 'correlation' || jsonb_build_object('customer_id', $2::text, 'attributes', '{}'::jsonb)

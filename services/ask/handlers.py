@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 from prometheus_client import Histogram
 
-from services.ask import ladder, lives, people, store
+from services.ask import ladder, lives, people, sends, store
 from services.ask.decide.heard import signal_of
 from services.ask.decide.triggers import Found, hear
 from services.ask.decide.turns import Verdict, begin, turn
@@ -66,6 +67,7 @@ class Desk:
         if customers:
             await lives.lock(connection, customers)
         await lives.save_answers(connection, answers)
+        await sends.mark_answered(connection, _answered(answers))
         await lives.save_cases(connection, cases)
         if heard:
             await self._take(connection, plans, heard, now)
@@ -163,6 +165,23 @@ async def _withdraw(
     gone = await store.withdraw(connection, wanted)
     if gone:
         await withdrawn(connection, gone, now)
+
+
+def _answered(answers: Sequence[Response]) -> dict[UUID, datetime]:
+    """Return when each ask was answered first: a page that was only begun is no answer."""
+    first: dict[UUID, datetime] = {}
+    for each in answers:
+        ask = _uuid(each.invitation_id or "")
+        if ask is not None and each.score is not None:
+            first[ask] = min(each.received_at, first.get(ask, each.received_at))
+    return first
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _bodies(events: Sequence[Event], kind: type[Body]) -> list[Body]:

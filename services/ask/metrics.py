@@ -69,6 +69,12 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
             tuple(product(SENDS, FAILURES)),
         ),
         TallyMetric(
+            "invitations_expired",
+            "Asks whose time to answer passed without an answer.",
+            ("touchpoint",),
+            tuple((name,) for name in names),
+        ),
+        TallyMetric(
             "delivery_reports",
             "What providers reported about asks they had accepted.",
             ("channel", "outcome"),

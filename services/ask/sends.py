@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from services.ask.model import Sending
 from shared import db, sql
@@ -30,7 +31,8 @@ async def mark_sent(
 ) -> bool:
     """Write down that it was accepted; False when someone wrote down another outcome."""
     body = invitation.model_dump(mode="json")
-    return await _marked(connection, "sent", sending, now, body, remind_at)
+    until = None if sending.tells else invitation.expires_at
+    return await _marked(connection, "sent", sending, now, body, remind_at, until)
 
 
 async def mark_failed(connection: db.Connection, sending: Sending, invitation: Invitation) -> bool:
@@ -68,6 +70,19 @@ async def expire(
         for row in rows
         if row["channel"] not in repeatable
     ]
+
+
+async def mark_answered(connection: db.Connection, answers: Mapping[UUID, datetime]) -> None:
+    """Write down when asks were answered; the first answer to each stands."""
+    if answers:
+        ids = sorted(answers)
+        await connection.execute(QUERIES["answered"], ids, [answers[id] for id in ids])
+
+
+async def unanswered(connection: db.Connection, before: datetime, most: int) -> list[Invitation]:
+    """Take asks whose answer was awaited until then and did not come, each once."""
+    rows = await connection.fetch(QUERIES["unanswered"], before, most)
+    return [Invitation.model_validate(row["body"]) for row in rows]
 
 
 async def next_work(connection: db.Connection, channel: str) -> datetime | None:

@@ -18,7 +18,8 @@ returning body, channel, fence, attempts, useful_until, answer_within, tracepare
 update invitations
 set state = 'sent', sent_at = $3, lease_until = null, body = $4, attempts = 0,
     reminder = case when $5::timestamptz is null then null else 'planned' end,
-    next_at = coalesce($5, next_at)
+    next_at = coalesce($5, next_at),
+    answer_until = case when answered_at is null then $6::timestamptz end
 where invitation_id = $1 and fence = $2 and state in ('sending', 'unknown')
 returning invitation_id
 
@@ -116,6 +117,20 @@ from invitations where invitation_id = $1 for update
 -- It reached nobody: it counts no more, and may be tried over another channel.
 update invitations
 set state = $2, channel = $3, tried = $4, next_at = $5, body = $6, attempts = 0, sent_at = null,
-    sending_at = null, lease_until = null, fence = fence + 1,
+    sending_at = null, lease_until = null, fence = fence + 1, answer_until = null,
     reminder = case when reminder is null then null else 'dropped' end
 where invitation_id = $1
+
+-- name: answered
+-- Also before its sender wrote down that it was sent: customers can be faster.
+update invitations set answered_at = said.at, answer_until = null
+from unnest($1::uuid[], $2::timestamptz[]) as said (invitation_id, at)
+where invitations.invitation_id = said.invitation_id and answered_at is null
+
+-- name: unanswered
+update invitations set answer_until = null
+where invitation_id = any(array(
+    select invitation_id from invitations where answer_until < $1
+    order by answer_until limit $2 for update skip locked
+))
+returning body

@@ -73,7 +73,8 @@ class Decision(Message):
 class Invitation(Message):
     """An ask on its way: the same body for each of its events, the newest state whole.
 
-    `survey_url` holds a signed token and no personal data. `failure` is set on `failed`.
+    `survey_url` holds a signed token and no personal data. `failure` is set on `failed`. `expired`
+    is said once, when `expires_at` of what was sent has passed without an answer.
     """
 
     invitation_id: str

@@ -20,7 +20,8 @@ from services.ask.sweep import Sender
 from shared import db, tallies
 from shared.catalog.catalog import Catalog
 from shared.consume import Item
-from shared.contracts.responses import OptOut
+from shared.contracts.asks import Invitation
+from shared.contracts.responses import OptOut, Response
 from shared.contracts.signals import Profile, Signal
 from shared.links import Links
 from shared.outbound import Poster
@@ -71,7 +72,9 @@ async def plan(pool: db.Database, *customers: str, email: str = "{}@example.com"
     await tell(pool, decider, *bodies)
 
 
-async def tell(pool: db.Database, decider: Decider, *bodies: Signal | Profile | OptOut) -> None:
+async def tell(
+    pool: db.Database, decider: Decider, *bodies: Signal | Profile | OptOut | Response
+) -> None:
     """Handle one batch."""
     events = [an_event(body) for body in bodies]
     items = [Item(event.source, event.id, event) for event in events]
@@ -92,6 +95,14 @@ async def events(pool: db.Database) -> list[str]:
         rows = await connection.fetch("select type from outbox order by position")
     words = [row["type"].split(".")[2] for row in rows if "invitation" in row["type"]]
     return [word for word in words if word != "scheduled"]
+
+
+async def said_of(pool: db.Database, word: str) -> Invitation:
+    """The only ask as the message of that name has it."""
+    query = "select payload from outbox where type = $1"
+    async with pool.connection() as connection:
+        found = await connection.fetchval(query, f"touchback.invitation.{word}.v1")
+    return Invitation.model_validate_json(found)
 
 
 async def failures(pool: db.Database) -> dict[tuple[str, ...], float]:
@@ -169,15 +180,18 @@ class Post:
         outbound = Outbound(self.current, Links(KEYS), PII, every, URL)
         return Sender(self.pool, self.clock, Wake(self.pool), outbound, channel)
 
+    def desk(self) -> Decider:
+        """What hears and decides."""
+        return Decider(self.current, Links(KEYS), URL, decision_delay(CollectorRegistry()))
+
     async def plan(
         self, customer: str = "kim", *, phone: bool = True, about: str | None = None
     ) -> None:
         """Decide to ask."""
-        decider = Decider(self.current, Links(KEYS), URL, decision_delay(CollectorRegistry()))
         number = PII.encrypt("+4915112345678") if phone else None
         card = a_profile(PII.encrypt(f"{customer}@example.com"), customer, phone=number)
         event = a_signal(customer, customer=customer, correlation=about)
-        await tell(self.pool, decider, card, event)
+        await tell(self.pool, self.desk(), card, event)
 
     async def invitation(self) -> str:
         """The id of the only ask."""

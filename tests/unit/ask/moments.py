@@ -11,7 +11,7 @@ from services.ask.policy import Plan, book
 from shared.catalog.catalog import Catalog
 from shared.catalog.loader import load_files
 from shared.contracts.envelope import Event
-from shared.contracts.responses import OptOut
+from shared.contracts.responses import OptOut, Response
 from shared.contracts.signals import Profile, Signal
 from tests.support.catalogs import catalog_files
 from tests.support.clock import START
@@ -104,8 +104,27 @@ def an_opt_out(customer: str = "c1", touchpoint: str | None = None) -> OptOut:
     return OptOut(customer_id=customer, touchpoint=touchpoint, at=START)
 
 
-def an_event(body: Signal | Profile | OptOut) -> Event:
+def an_answer(invitation: str | None, score: int | None = 5, at: datetime = START) -> Response:
+    """A customer answers an ask."""
+    return Response(
+        response_id=f"answer to {invitation}",
+        touchpoint="delivered",
+        survey="delivery",
+        metric="csat",
+        customer_id="kim",
+        score=score,
+        channel="email",
+        received_at=at,
+        at=at,
+        invitation_id=invitation,
+    )
+
+
+def an_event(body: Signal | Profile | OptOut | Response) -> Event:
     """The message that carries it."""
+    if isinstance(body, Response):
+        kind = "touchback.response.received.v1"
+        return Event(body.response_id, "touchback/collect", kind, body.customer_id, START, body)
     if isinstance(body, OptOut):
         id = f"{body.customer_id}/{body.touchpoint}"
         kind = "touchback.opt-out.recorded.v1"

@@ -34,6 +34,8 @@ keep api_tokens "{\"$(cat "$folder/api_token")\": [\"cases:read\", \"cases:act\"
 keep channel_secrets "$(channel_secrets)"
 # Of webhooks that come in, as the systems that send them gave them: {"name": "secret"}.
 keep source_secrets "{}"
+# Who signs in at the console: {"name": "what `touchback console password NAME` printed"}.
+keep console_users "{}"
 keep smtp_url "smtp://mail:8025"
 # Only an external Kafka with SASL or TLS reads these.
 keep kafka_sasl_password ""

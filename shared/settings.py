@@ -63,6 +63,10 @@ NAMES: frozenset[str] = frozenset(
         "close_public_url",
         "slack_signing_secret",
         "console_url",
+        "console_users",
+        "console_proxies",
+        "console_proxy_header",
+        "console_sign_in",
     }
 )
 
@@ -95,7 +99,8 @@ def _list(value: Any) -> Any:
     return value
 
 
-def _object(value: Any) -> Any:
+def json_object(value: Any) -> Any:
+    """Read an object from text; raises ValueError with an example of what would be right."""
     if not isinstance(value, str):
         return value
     try:
@@ -121,8 +126,8 @@ Keys = Annotated[
 ]
 """Rotating keys, newest first: the first one signs, all of them verify."""
 
-Secrets = Annotated[dict[str, str], BeforeValidator(_object)]
-Tokens = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_object)]
+Secrets = Annotated[dict[str, str], BeforeValidator(json_object)]
+Tokens = Annotated[dict[str, tuple[str, ...]], BeforeValidator(json_object)]
 """Bearer token -> scopes."""
 
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_list)]

@@ -8,12 +8,13 @@ from datetime import datetime
 from services.console.model import Standing, Step, running
 from shared.contracts.cases import CaseEvent, CaseState
 
+_ENDS: tuple[Step, ...] = ("merge", "correct", "suppress")
 STEPS: Mapping[CaseState, tuple[Step, ...]] = {
-    "new": ("acknowledge", "note"),
-    "assigned": ("acknowledge", "note"),
-    "acknowledged": ("contacted", "reassign", "note"),
-    "contacted": ("resolve", "waiting", "contacted", "reassign", "note"),
-    "waiting_customer": ("resolve", "contacted", "reassign", "note"),
+    "new": ("acknowledge", "reassign", "note", *_ENDS),
+    "assigned": ("acknowledge", "reassign", "note", *_ENDS),
+    "acknowledged": ("contacted", "hand_back", "reassign", "note", *_ENDS),
+    "contacted": ("resolve", "waiting", "contacted", "hand_back", "reassign", "note", *_ENDS),
+    "waiting_customer": ("resolve", "contacted", "hand_back", "reassign", "note", *_ENDS),
     "resolved": ("reopen", "note"),
     "closed": ("reopen", "note"),
     "closed_unconfirmed": ("reopen", "note"),
@@ -29,6 +30,7 @@ def standing(event: CaseEvent, now: datetime) -> Standing | None:
     return Standing(nearest.clock, nearest.due_at, nearest.due_at - now)
 
 
-def steps(state: CaseState) -> tuple[Step, ...]:
-    """Return the forms to offer in this state."""
-    return STEPS.get(state, ("note",))
+def steps(state: CaseState, *, others: bool = True) -> tuple[Step, ...]:
+    """Return the forms to offer in this state; without `others` there is nothing to merge with."""
+    offered = STEPS.get(state, ("note",))
+    return tuple(step for step in offered if others or step != "merge")

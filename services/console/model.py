@@ -13,7 +13,19 @@ OPEN: tuple[CaseState, ...] = ("new", "assigned", "acknowledged", "contacted", "
 CLOCKS: tuple[Clock, ...] = ("acknowledge", "contact", "resolve")
 
 Kind = Literal["decision", "invitation", "response", "case", "alert", "feedback"]
-Step = Literal["acknowledge", "contacted", "waiting", "resolve", "reopen", "reassign", "note"]
+Step = Literal[
+    "acknowledge",
+    "contacted",
+    "waiting",
+    "resolve",
+    "reopen",
+    "reassign",
+    "hand_back",
+    "note",
+    "merge",
+    "correct",
+    "suppress",
+]
 
 
 @dataclass(frozen=True, slots=True)

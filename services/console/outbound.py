@@ -52,6 +52,8 @@ class Away:
 
 
 Outcome = Done | Conflict | Refused | Away
+Marked = Refused | Away | None
+"""None: it is kept."""
 
 
 class Acting(Protocol):
@@ -59,6 +61,14 @@ class Acting(Protocol):
 
     async def act(self, case_id: str, action: str, body: Mapping[str, Any], key: str) -> Outcome:
         """Do something to a case; the same key does it once, however often it is sent."""
+        ...
+
+    async def fixed(self, cause: str, body: Mapping[str, Any], key: str) -> Marked:
+        """Say that a root cause was put right on a day."""
+        ...
+
+    async def figures(self, name: str) -> Any:
+        """Return what `close` knows under this name; None when it cannot be asked."""
         ...
 
 
@@ -71,17 +81,38 @@ class Close:
 
     async def act(self, case_id: str, action: str, body: Mapping[str, Any], key: str) -> Outcome:
         """Send it; whatever cannot be read as an answer counts as none."""
-        url = self._url / "v1" / "cases" / case_id / action
-        headers = {**self._headers, "Idempotency-Key": key}
-        # People's clicks are rare, so a session for each costs nothing and leaks nothing.
         try:
-            async with (
-                aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session,
-                session.post(url, json=body, allow_redirects=False) as response,
-            ):
-                return _read(response.status, json.loads(await response.text()))
+            return _read(*await self._said("POST", f"cases/{case_id}/{action}", body, key))
         except (aiohttp.ClientError, TimeoutError, ValueError, ValidationError):
             return Away()
+
+    async def fixed(self, cause: str, body: Mapping[str, Any], key: str) -> Marked:
+        """Send it; whatever cannot be read as an answer counts as none."""
+        try:
+            status, answer = await self._said("POST", f"root-causes/{cause}/fixed", body, key)
+            return None if status == HTTPStatus.OK else _refused(status, answer)
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return Away()
+
+    async def figures(self, name: str) -> Any:
+        """Read it; None when there is no answer that can be relied on."""
+        try:
+            status, answer = await self._said("GET", name)
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return None
+        return answer if status == HTTPStatus.OK else None
+
+    async def _said(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, key: str = ""
+    ) -> tuple[int, Any]:
+        headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
+        url = self._url.joinpath("v1", *path.split("/"))
+        # People's clicks are rare, so a session for each costs nothing and leaks nothing.
+        async with (
+            aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session,
+            session.request(method, url, json=body, allow_redirects=False) as response,
+        ):
+            return response.status, json.loads(await response.text())
 
 
 def _read(status: int, answer: Any) -> Outcome:
@@ -90,6 +121,10 @@ def _read(status: int, answer: Any) -> Outcome:
     if status == HTTPStatus.CONFLICT:
         outdated = answer.get("reason") == "outdated_version"
         return Conflict(outdated, answer.get("assignee"), answer.get("state"))
+    return _refused(status, answer)
+
+
+def _refused(status: int, answer: Any) -> Refused | Away:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_REQUEST):
         return Refused(str(answer.get("detail") or answer.get("title", "")))
     return Away()

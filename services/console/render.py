@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
@@ -88,6 +88,38 @@ class Speech:
             text = gettext("%(minutes)s min")
         return text % {"days": days, "hours": hours, "minutes": minutes}
 
+    @property
+    def today(self) -> date:
+        """Return the day it is where the console's clock hangs."""
+        return self.now.astimezone(self.zone).date()
+
+    def share(self, share: Mapping[str, Any]) -> str:
+        """Say a share of n with its interval, or that n is too small for one."""
+        if share["too_few"]:
+            return self.translations.gettext("too few: %(n)s") % {"n": share["n"]}
+        text = self.translations.gettext("%(share)s (%(low)s to %(high)s, n = %(n)s)")
+        return text % {
+            **{name: f"{share[name]:.0%}" for name in ("share", "low", "high")},
+            "n": share["n"],
+        }
+
+    def ratio(self, cause: Mapping[str, Any]) -> str:
+        """Say how many times as often as before, with the interval."""
+        high = "∞" if cause["high"] is None else f"{cause['high']:.1f}"
+        if cause["ratio"] is None:
+            return self.translations.gettext("new, at least %(low)s ×") % {
+                "low": f"{cause['low']:.1f}"
+            }
+        text = self.translations.gettext("%(ratio)s × (%(low)s to %(high)s)")
+        return text % {"ratio": f"{cause['ratio']:.1f}", "low": f"{cause['low']:.1f}", "high": high}
+
+    def verdict(self, verdict: str) -> str:
+        return self.say(words.VERDICTS, verdict)
+
+    def day(self, day: str) -> str:
+        """Say a day of the calendar."""
+        return str(format_date(date.fromisoformat(day), "medium", locale=self.language))
+
     def text(self, texts: Mapping[str, str]) -> str:
         """Return a text of the catalog in the language of the page."""
         return in_language(texts, self.language)
@@ -106,7 +138,10 @@ class Speech:
 
     def target(self, deadline: Deadline) -> str:
         """Say how long a clock was allowed to run."""
-        return self.span(timedelta(seconds=deadline.target_seconds))
+        return self.seconds(deadline.target_seconds)
+
+    def seconds(self, seconds: float) -> str:
+        return self.span(timedelta(seconds=seconds))
 
     def wall(self, at: datetime) -> str:
         """Say when something is by the clock on the wall; the day only when it is not today."""

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from services.console.passwords import is_kept
 from shared import settings
-from shared.settings import HttpUrl, Keys
+from shared.settings import HttpUrl, Keys, Networks
+
+
+def _users(users: dict[str, str]) -> dict[str, str]:
+    for name, kept in users.items():
+        if not 1 <= len(name) <= 128 or name != " ".join(name.split()):
+            raise ValueError(f'"{name}" is no name: one line of 1 to 128 characters')
+        if not is_kept(kept):
+            raise ValueError(f"{name}: this is no hash; `touchback console password` makes one")
+    return users
+
+
+Users = Annotated[dict[str, str], BeforeValidator(settings.json_object), AfterValidator(_users)]
+"""Name -> hash of the password."""
 
 
 class Settings(settings.Settings):
     """`api_token` must carry cases:read and cases:act at `close`, sources:read at `listen`.
 
-    `link_keys` sign what a form proves its page with.
+    `link_keys` sign what a form proves its page with, and sign-ins. `console_proxies` are the
+    networks whose `console_proxy_header` is believed.
     """
 
     http_port: int = 8080
@@ -18,3 +37,18 @@ class Settings(settings.Settings):
     console_url: HttpUrl = "http://localhost:8080"
     api_token: str
     link_keys: Keys
+    console_users: Users = Field(default_factory=dict)
+    console_proxies: Networks = ()
+    console_proxy_header: str = Field(default="X-Forwarded-User", pattern=r"^[A-Za-z0-9-]{1,64}$")
+    console_sign_in: Literal["required", "none"] = Field(default="required", validate_default=True)
+
+    @field_validator("console_sign_in")
+    @classmethod
+    def _somebody_may_come_in(cls, wanted: str, info: ValidationInfo) -> str:
+        ways = ("console_users", "console_proxies")
+        if wanted == "required" and not any(info.data.get(way) for way in ways):
+            raise ValueError(
+                "nobody could sign in: name people in TOUCHBACK_CONSOLE_USERS (`touchback console"
+                " password`), a proxy in TOUCHBACK_CONSOLE_PROXIES, or say `none` on loopback"
+            )
+        return wanted

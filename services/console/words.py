@@ -100,3 +100,11 @@ HOW: Mapping[str, str] = {
     "message": N_("Text message"),
     "in_person": N_("In person"),
 }
+
+VERDICTS: Mapping[str, str] = {
+    "better": N_("fewer low scores than before"),
+    "worse": N_("more low scores than before"),
+    "unclear": N_("no difference beyond doubt"),
+    "too_few": N_("too few answers to tell"),
+}
+"""What a fix did to the share of low scores."""

@@ -123,6 +123,7 @@ async def _until_told(*work: Awaitable[None]) -> None:
 
 def _addresses(screen: Screen, ports: place.Ports) -> None:
     screen.say(f"console  http://localhost:{ports.services['console']}/", "bold")
+    screen.say("         on loopback only: nobody signs in, say your name at the top", "dim")
     screen.say(f"Kafka    127.0.0.1:{ports.kafka}", "dim")
     for name, port in ports.services.items():
         screen.say(f"{name:<8} http://localhost:{port}/health/ready  /metrics", "dim")

@@ -120,6 +120,8 @@ def environment(
         "TOUCHBACK_LISTEN_URL": url("listen"),
         "TOUCHBACK_CLOSE_PUBLIC_URL": url("close"),
         "TOUCHBACK_CONSOLE_URL": url("console"),
+        # It listens on loopback, for whoever started it.
+        "TOUCHBACK_CONSOLE_SIGN_IN": "none",
         "TOUCHBACK_LINK_KEYS": known.link_key,
         "TOUCHBACK_PII_KEYS": known.pii_key,
         "TOUCHBACK_API_TOKEN": known.api_token,

@@ -93,6 +93,7 @@ def settings_of(
         "TOUCHBACK_LISTEN_URL": url("listen"),
         "TOUCHBACK_CLOSE_PUBLIC_URL": url("close"),
         "TOUCHBACK_CONSOLE_URL": url("console"),
+        "TOUCHBACK_CONSOLE_SIGN_IN": "none",
         "TOUCHBACK_LINK_KEYS": LINK_KEY,
         "TOUCHBACK_PII_KEYS": PII_KEY,
         "TOUCHBACK_API_TOKEN": TOKEN,

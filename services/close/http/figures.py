@@ -40,7 +40,7 @@ class Figures:
         return [
             Route("/v1/recovery", self.recovery),
             Route("/v1/root-causes", self.causes),
-            Route("/v1/root-causes/{cause}/fixed", self.fixed, methods=["POST"]),
+            Route("/v1/root-causes/{cause:path}/fixed", self.fixed, methods=["POST"]),
             Route("/v1/fixes", self.fixes),
         ]
 

@@ -18,6 +18,7 @@
       const query = new URLSearchParams(location.search);
       query.set("fragment", "rows");
       const answer = await fetch("/?" + query, { headers: { Accept: "text/html" } });
+      if (answer.status === 401) { location.reload(); return; } // the sign-in is over
       if (answer.ok) {
         const focused = rows.contains(document.activeElement) && document.activeElement.id;
         rows.innerHTML = await answer.text();

@@ -162,5 +162,6 @@ def _settings(dsn: str) -> Settings:
             "catalog": CATALOG,
             "link_keys": KEY,
             "api_token": "a-token",
+            "console_sign_in": "none",
         }
     )

@@ -11,12 +11,15 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from services.console import handlers, http, outbound
-from services.console.app import MIGRATIONS, routes
+from services.console.app import MIGRATIONS, known_as, pages, routes
+from services.console.door import Door, Rules
 from services.console.live import Live
-from services.console.pages import Pages
-from shared import db, migrate
+from services.console.pages import Cases, Paper
+from shared import db, migrate, web
 from shared.catalog import load_files
 from shared.consume import Item
 from shared.contracts.base import Message
@@ -27,6 +30,8 @@ from tests.support.catalogs import TEAMS, catalog_files
 from tests.support.clock import START, ManualClock
 
 CAUSES = """\
+  members:
+    - {member: ines, name: Ines, email: Ines@Shop.example}
   root_causes:
     - {cause: damaged, name: {en: Something was damaged, zh: 物品损坏}}
 """
@@ -38,6 +43,8 @@ class CloseDouble:
     """Records what is sent, and answers what it is told to; `Away` when told nothing."""
 
     outcome: outbound.Outcome = field(default_factory=outbound.Away)
+    marked: outbound.Marked = None
+    known: dict[str, Any] = field(default_factory=dict)
     sent: list[tuple[str, str, Mapping[str, Any], str]] = field(default_factory=list)
 
     async def act(
@@ -45,6 +52,13 @@ class CloseDouble:
     ) -> outbound.Outcome:
         self.sent.append((case_id, action, body, key))
         return self.outcome
+
+    async def fixed(self, cause: str, body: Mapping[str, Any], key: str) -> outbound.Marked:
+        self.sent.append((cause, "fixed", body, key))
+        return self.marked
+
+    async def figures(self, name: str) -> Any:
+        return self.known.get(name)
 
 
 @dataclass(slots=True)
@@ -95,8 +109,17 @@ def form(page: str, action: str) -> dict[str, str]:
     return dict(hidden)
 
 
+OPEN_HOUSE = Rules(False, {}, (), "X-Forwarded-User", frozenset({"console"}))
+
+
 @pytest.fixture
-async def desk(database: str, clock: ManualClock) -> AsyncIterator[Desk]:
+def house() -> Rules:
+    """Whom the door lets in: everybody, unless a test says otherwise."""
+    return OPEN_HOUSE
+
+
+@pytest.fixture
+async def desk(database: str, clock: ManualClock, house: Rules) -> AsyncIterator[Desk]:
     await migrate.apply(database, "console", MIGRATIONS)
     pool = db.Database(database, "console")
     await pool.open()
@@ -105,8 +128,17 @@ async def desk(database: str, clock: ManualClock) -> AsyncIterator[Desk]:
     catalog = load_files(
         catalog_files({"policy.yaml": "time_zone: Europe/Berlin\n", "teams.yaml": TEAMS + CAUSES})
     )
-    pages = Pages(pool, clock, close, Links([KEY]), lambda: catalog, lambda: paused, secure=False)
-    app = Starlette(routes=routes(pages, live, http.Summary(pool, clock)))
+    door = Door(house, Links([KEY]), clock, lambda: known_as(catalog))
+    paper = Paper(pool, clock, door, lambda: catalog, secure=False)
+    inside = [
+        *pages(paper, Cases(paper, lambda: paused), close),
+        Route("/live", live.stream),
+        Route("/v1/summary", http.Summary(pool, clock).get),
+    ]
+    app = Starlette(
+        routes=routes(inside, paper, door, {"a-program": ("cases:read",), "other": ()}),
+        exception_handlers={HTTPException: web.on_http_error},
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://console") as browser:
         yield Desk(browser, pool, close, live, clock, paused)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from services.close.decide import POSSIBLE
+from services.console.decide import STEPS, steps
+from services.console.forms import FORMS
 from services.console.outbound import Away, Close, Conflict, Done, Outcome, Refused
+from shared.contracts.cases import CaseState
 from tests.integration.console.conftest import Desk, form
 from tests.unit.close.cases import an_event
 
@@ -85,6 +90,113 @@ async def test_a_form_that_is_not_filled_in_does_not_reach_close(agent: Desk) ->
     assert agent.close.sent == []
 
 
+@pytest.mark.parametrize(
+    ("state", "step", "typed", "action", "sent"),
+    [
+        pytest.param(
+            "assigned",
+            "reassign",
+            {"to": "parcels", "reason": "theirs"},
+            "reassign",
+            {"team": "parcels", "reason": "theirs"},
+            id="hand over to a team",
+        ),
+        pytest.param(
+            "contacted",
+            "reassign",
+            {"to": "care/ines", "reason": "speaks Dutch"},
+            "reassign",
+            {"team": "care", "assignee": "ines", "reason": "speaks Dutch"},
+            id="hand over to a person",
+        ),
+        pytest.param("acknowledged", "hand_back", {"reason": " "}, "reassign", {}, id="hand back"),
+        pytest.param(
+            "acknowledged",
+            "hand_back",
+            {"reason": "off sick"},
+            "reassign",
+            {"reason": "off sick"},
+            id="hand back, and say why",
+        ),
+        pytest.param("contacted", "waiting", {"until": ""}, "waiting", {}, id="wait"),
+        pytest.param(
+            "contacted",
+            "waiting",
+            {"until": "2026-03-04", "note": "the bank"},
+            "waiting",
+            {"until": "2026-03-05T00:00:00+01:00", "note": "the bank"},
+            id="wait until the end of a day",
+        ),
+        pytest.param("assigned", "merge", {"into": "c2"}, "merge", {"into": "c2"}, id="merge"),
+        pytest.param(
+            "assigned", "correct", {"reason": "typo"}, "correct", {"reason": "typo"}, id="correct"
+        ),
+        pytest.param(
+            "contacted",
+            "suppress",
+            {"reason": "outage"},
+            "suppress",
+            {"reason": "outage"},
+            id="suppress",
+        ),
+    ],
+)
+async def test_every_form_reaches_close_as_its_action(
+    desk: Desk, state: str, step: str, typed: dict[str, str], action: str, sent: dict[str, str]
+) -> None:
+    await desk.hears(OPENED, an_event(state=state, version=3))
+    await desk.hears(OPENED, an_event("c2", touchpoint="delivered"))
+    await desk.says_who("lena")
+    desk.close.outcome = Done(an_event(state=state, version=4))
+    response = await desk.submit("/cases/c1", f"/cases/c1/{step}", **typed)
+    assert (response.status_code, response.headers["location"]) == (303, "/cases/c1")
+    [(case_id, name, body, _)] = desk.close.sent
+    assert (case_id, name) == ("c1", action)
+    assert body == {"actor": "lena", "version": 3, **sent}
+
+
+@pytest.mark.parametrize(
+    ("step", "typed"),
+    [
+        pytest.param("reassign", {"to": "parcels", "reason": ""}, id="no reason"),
+        pytest.param("reassign", {"to": "", "reason": "r"}, id="nobody chosen"),
+        pytest.param("correct", {"reason": ""}, id="no reason to correct"),
+        pytest.param("merge", {}, id="no case chosen"),
+        pytest.param("waiting", {"until": "tomorrow"}, id="no day"),
+    ],
+)
+async def test_a_form_that_lacks_something_stays_open(
+    desk: Desk, step: str, typed: dict[str, str]
+) -> None:
+    await desk.hears(OPENED, an_event(state="contacted"))
+    await desk.hears(OPENED, an_event("c2", touchpoint="delivered"))
+    await desk.says_who("lena")
+    response = await desk.submit("/cases/c1", f"/cases/c1/{step}", **typed)
+    assert (response.status_code, desk.close.sent) == (422, [])
+    assert "<details open>" in response.text
+
+
+async def test_merging_is_offered_with_open_cases_of_the_same_customer_only(desk: Desk) -> None:
+    await desk.hears(OPENED, an_event())
+    await desk.hears(OPENED, an_event("c3", customer_id="somebody-else"))
+    await desk.hears(OPENED, an_event("c4", state="closed"))
+    assert "/cases/c1/merge" not in await desk.page("/cases/c1")
+    await desk.hears(OPENED, an_event("c2", touchpoint="delivered"))
+    page = await desk.page("/cases/c1")
+    assert re.findall(r'<option value="(c\d)"', page) == ["c2"]
+
+
+async def test_a_merged_case_leads_to_the_one_that_goes_on(desk: Desk) -> None:
+    await desk.hears(OPENED, an_event(state="merged", merged_into="c2"))
+    assert '<a href="/cases/c2">Work goes on' in await desk.page("/cases/c1")
+
+
+@pytest.mark.parametrize("state", STEPS)
+def test_only_what_close_may_accept_is_offered(state: CaseState) -> None:
+    offered = {FORMS[step].action for step in steps(state)}
+    assert offered <= set(POSSIBLE[state])
+
+
 async def test_nobody_acts_without_a_name(desk: Desk) -> None:
     await desk.hears(OPENED, an_event())
     response = await desk.submit("/", TAKE)
@@ -108,7 +220,7 @@ async def test_a_form_of_another_site_does_nothing(agent: Desk, token: str) -> N
 async def test_the_session_cookie_never_leaves_the_site(desk: Desk) -> None:
     response = await desk.browser.get("/")
     cookie = response.headers["set-cookie"].lower()
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     assert "httponly" in cookie
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from services.collect.model import (
     Change,
@@ -23,7 +24,7 @@ from services.collect.model import (
     Subject,
     Submission,
 )
-from services.collect.policy import CHANGEABLE_FOR, FINAL_AFTER, Policy
+from services.collect.policy import CHANGEABLE_FOR, FINAL_AFTER, TOLD_AFTER, Policy
 from shared.catalog.scales import band
 from shared.catalog.touchpoints import Survey
 from shared.contracts import responses as contract
@@ -34,13 +35,20 @@ from shared.contracts.envelope import stable_id
 def standing(invitation: Invitation, response: Response | None, now: datetime) -> Standing:
     """Say what the holder of a link may do; an answer given in time stays changeable for a day."""
     if response is not None:
-        until = response.received_at + CHANGEABLE_FOR
+        until = changeable_until(response)
         return Changeable(response, until) if now < until else Closed("already_answered")
+    if invitation.answered:
+        return Closed("answered_unlinked")
     if invitation.state == "cancelled":
         return Closed("cancelled")
     if invitation.state == "expired" or now >= invitation.expires_at:
         return Closed("expired")
     return Fresh()
+
+
+def changeable_until(response: Response) -> datetime:
+    """Return until when who gave an answer may change it."""
+    return response.received_at + (TOLD_AFTER if response.unlinked else CHANGEABLE_FOR)
 
 
 def response_id(asked: InvitationId) -> ResponseId:
@@ -74,6 +82,63 @@ def first_score(
     return Change(response, ("received",), now + FINAL_AFTER)
 
 
+def unlinked_id(key: str) -> ResponseId:
+    """Return the id of an unlinked answer; only the form it came by holds the key."""
+    return ResponseId(stable_id("unlinked", key))
+
+
+def unlinked(change: Change, id: ResponseId, time_zone: str) -> Change:
+    """Return a first score without all that leads to its giver; nothing is said of it as yet.
+
+    Its day is all that is left of its times. It is told when that day is over, and with others, so
+    that the time of its messages says no more than it does.
+    """
+    named = change.response
+    day = _day(named.received_at, time_zone)
+    response = replace(
+        named,
+        response_id=id,
+        invitation_id=None,
+        customer_id=nobody(id),
+        received_at=day,
+        changed_at=day,
+        completed_at=day if named.origin == "import" else None,
+        correlation=None,
+        # Who served them on that day may have served nobody else.
+        attribution=named.attribution.model_copy(update={"agent": None}),
+        attributes={},
+        anonymous=True,
+        unlinked=True,
+    )
+    return final(response, day) if response.completed_at else _unfinished(Change(response, ()), day)
+
+
+def unknown_ask(answer: Response) -> Invitation:
+    """Return what is left of the ask behind an unlinked answer: no more than the answer says."""
+    return Invitation(
+        invitation_id=InvitationId(""),
+        state="sent",
+        touchpoint=answer.touchpoint,
+        survey=answer.survey,
+        customer_id=answer.customer_id,
+        channel=answer.channel,
+        language=answer.language,
+        occurred_at=answer.received_at,
+        expires_at=changeable_until(answer),
+        at=answer.received_at,
+    )
+
+
+def told_at(now: datetime, time_zone: str) -> datetime:
+    """Return when an unlinked answer of this moment is told to others."""
+    return _day(now, time_zone) + TOLD_AFTER
+
+
+def _day(now: datetime, time_zone: str) -> datetime:
+    local = now.astimezone(ZoneInfo(time_zone))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(now.tzinfo)
+
+
 def other_score(response: Response, rating: Rating, now: datetime) -> Change:
     """Take another score for the same answer, on the scale it was first given on."""
     parts = {"parts": rating.parts} if rating.parts else {}
@@ -84,17 +149,12 @@ def other_score(response: Response, rating: Rating, now: datetime) -> Change:
         answers={**response.answers, **parts},
     )
     changed = _changed(response, after, now)
-    if response.completed_at is not None:
-        return changed
-    return replace(changed, final_at=now + FINAL_AFTER)
+    return changed if response.completed_at else _unfinished(changed, now)
 
 
 def more(response: Response, added: More, now: datetime) -> Change:
     """Take the second page: it makes the answer final, or amends one that is final already."""
-    changed = _changed(response, _with(response, added), now)
-    if response.completed_at is not None:
-        return changed
-    return final(changed.response, now)
+    return _finished(_changed(response, _with(response, added), now), now)
 
 
 def draft(response: Response, added: More, number: int, now: datetime) -> Change | None:
@@ -104,8 +164,8 @@ def draft(response: Response, added: More, number: int, now: datetime) -> Change
     """
     if response.completed_at is not None or is_old(response, number):
         return None
-    kept = replace(_with(response, added), draft=number, changed_at=now)
-    return Change(kept, (), now + FINAL_AFTER)
+    kept = replace(_with(response, added), draft=number, changed_at=_moment(response, now))
+    return _unfinished(Change(kept, ()), now)
 
 
 def is_old(response: Response | None, number: int) -> bool:
@@ -125,8 +185,7 @@ def withdrawn(response: Response, now: datetime) -> Change:
     after = replace(
         response, comment=None, contact_wanted=False, answers={**parts, "withdrawn": True}
     )
-    changed = _changed(response, after, now)
-    return changed if response.completed_at else final(changed.response, now)
+    return _finished(_changed(response, after, now), now)
 
 
 def _with(response: Response, added: More) -> Response:
@@ -142,8 +201,29 @@ def _with(response: Response, added: More) -> Response:
 
 
 def final(response: Response, now: datetime) -> Change:
-    """Declare an answer final."""
-    return Change(replace(response, completed_at=now), ("completed",))
+    """Declare an answer final; of an unlinked one nothing was said before."""
+    said: tuple[Happening, ...] = ("received", "completed") if response.unlinked else ("completed",)
+    return Change(replace(response, completed_at=_moment(response, now)), said)
+
+
+def _finished(change: Change, now: datetime) -> Change:
+    """The customer has said all; an unlinked answer waits for the end of its day all the same."""
+    if change.response.completed_at is not None:
+        return change
+    if change.response.unlinked:
+        return _unfinished(change, now)
+    return final(change.response, now)
+
+
+def _unfinished(change: Change, now: datetime) -> Change:
+    response = change.response
+    if response.unlinked:
+        return Change(response, (), changeable_until(response))
+    return replace(change, final_at=now + FINAL_AFTER)
+
+
+def _moment(response: Response, now: datetime) -> datetime:
+    return response.received_at if response.unlinked else now
 
 
 def subject(touchpoint: str, asked: Sequence[Invitation]) -> Subject | None:
@@ -195,7 +275,21 @@ def given_elsewhere(
         attributes=submission.attributes,
         anonymous=customer is None,
     )
-    return Change(response, ("received", "completed"))
+    change = Change(response, ("received", "completed"))
+    if not survey.anonymous:
+        return change
+    return unlinked(change, response.response_id, policy.time_zone)
+
+
+def promised(submission: Submission, policy: Policy) -> Submission:
+    """Leave out whom an answer names where its survey promises that nobody learns it."""
+    found = policy.touchpoints.get(submission.touchpoint)
+    survey = policy.surveys.get(found.survey or "") if found else None
+    return _nameless(submission) if survey and survey.anonymous else submission
+
+
+def _nameless(submission: Submission) -> Submission:
+    return replace(submission, customer_id=None, correlation=None, attributes={})
 
 
 def feedback(said: Feedback) -> contract.Feedback:
@@ -227,6 +321,8 @@ def same_answer(known: Response, given: Submission) -> bool:
 
     Whom its correlation leads to may be known by now, and not have been then.
     """
+    if known.unlinked:
+        given = _nameless(given)
     named = given.customer_id in (None, known.customer_id)
     return named and all(getattr(known, each) == getattr(given, each) for each in _SAID)
 
@@ -248,4 +344,5 @@ def _changed(before: Response, after: Response, now: datetime) -> Change:
     if after == before:
         return Change(before, ())
     said: tuple[Happening, ...] = ("amended",)
-    return Change(replace(after, revision=before.revision + 1, changed_at=now), said)
+    changed_at = _moment(before, now)
+    return Change(replace(after, revision=before.revision + 1, changed_at=changed_at), said)

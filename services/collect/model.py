@@ -18,7 +18,10 @@ InvitationState = Literal["scheduled", "sent", "reminded", "cancelled", "failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """An ask as `ask` last described it, at the moment `at`."""
+    """An ask as `ask` last described it, at the moment `at`.
+
+    `answered` says that its link was used for an answer that nothing leads to.
+    """
 
     invitation_id: InvitationId
     state: InvitationState
@@ -33,6 +36,7 @@ class Invitation:
     correlation: str | None = None
     attribution: Attribution = Attribution()
     attributes: dict[str, Any] = field(default_factory=dict)
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,8 @@ class Response:
 
     `answers` has what was said beside score and comment: `parts`, `reasons`, `effort`. `draft`
     numbers the saves that a page made by itself. `anonymous` says that nobody is known to have
-    given it: `customer_id` was made for this answer alone.
+    given it: `customer_id` was made for this answer alone. `unlinked` says that the survey promised
+    so; all its times are the beginning of its day.
     """
 
     response_id: ResponseId
@@ -67,6 +72,7 @@ class Response:
     attribution: Attribution = Attribution()
     attributes: dict[str, Any] = field(default_factory=dict)
     anonymous: bool = False
+    unlinked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ class Changeable:
 class Closed:
     """Nothing can be answered or changed any more, and why."""
 
-    reason: Literal["already_answered", "expired", "cancelled"]
+    reason: Literal["already_answered", "answered_unlinked", "expired", "cancelled"]
 
 
 Standing = Fresh | Changeable | Closed

@@ -18,6 +18,11 @@ FINAL_AFTER = timedelta(seconds=60)
 """How long after its last partial save an answer counts as final without the second page."""
 
 
+TOLD_AFTER = timedelta(hours=26)
+"""How long after the beginning of its day an unlinked answer is told to others, whenever on that
+day it was given; so long it can be changed."""
+
+
 class Question(NamedTuple):
     """A touchpoint together with the survey it asks."""
 

@@ -13,7 +13,7 @@ where excluded.at >= invitations.at
 
 -- name: invitation
 select invitation_id, state, touchpoint, survey, customer_id, channel, language, occurred_at,
-       expires_at, at, correlation, attribution, attributes
+       expires_at, at, correlation, attribution, attributes, answered
 from invitations where invitation_id = $1
 
 -- name: asked_about
@@ -51,23 +51,30 @@ order by touchpoint
 -- Two posts with one link take turns here.
 select from invitations where invitation_id = $1 for update
 
+-- name: answered
+-- That the link of an unlinked answer was used, and nothing else.
+update invitations set answered = true where invitation_id = $1
+
+-- name: lock_response
+select from responses where response_id = $1 for update
+
 -- name: response_to
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
-       revision, draft, correlation, attribution, attributes, anonymous
+       revision, draft, correlation, attribution, attributes, anonymous, unlinked
 from responses where invitation_id = $1
 
 -- name: responses
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
-       revision, draft, correlation, attribution, attributes, anonymous
+       revision, draft, correlation, attribution, attributes, anonymous, unlinked
 from responses where response_id = any($1::text[])
 
 -- name: lock_unfinished
 -- In one order, so that sweeps of several replicas never deadlock.
 select response_id, invitation_id, touchpoint, survey, metric, customer_id, score, band, comment,
        contact_wanted, answers, language, channel, origin, received_at, changed_at, completed_at,
-       revision, draft, correlation, attribution, attributes, anonymous
+       revision, draft, correlation, attribution, attributes, anonymous, unlinked
 from responses where response_id = any($1::text[]) and completed_at is null
 order by response_id for update
 
@@ -76,12 +83,12 @@ order by response_id for update
 insert into responses (response_id, invitation_id, touchpoint, survey, metric, customer_id, score,
                        band, comment, contact_wanted, answers, language, channel, origin,
                        received_at, changed_at, completed_at, revision, draft, correlation,
-                       attribution, attributes, anonymous)
+                       attribution, attributes, anonymous, unlinked)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
                      $7::integer[], $8::text[], $9::text[], $10::boolean[], $11::jsonb[],
                      $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
                      $17::timestamptz[], $18::integer[], $19::bigint[], $20::text[],
-                     $21::jsonb[], $22::jsonb[], $23::boolean[])
+                     $21::jsonb[], $22::jsonb[], $23::boolean[], $24::boolean[])
 on conflict do nothing
 returning response_id
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,8 +19,8 @@ async def keep(
 
     Raises LookupError or ValueError, before anything is written, when one fits no survey.
     """
-    unnamed = (each.correlation for each in given if each.customer_id is None)
-    asked = await store.asked_about(connection, (each for each in unnamed if each))
+    given = [decide.promised(each, policy) for each in given]
+    asked = await store.asked_about(connection, _unnamed(given))
     changes = [_taken(each, policy, now, asked) for each in given]
     new = await store.add(connection, changes, now)
     kept = (each.response for each in changes)
@@ -34,11 +34,18 @@ async def keep_old(
     now: datetime,
 ) -> int:
     """Keep answers of long ago, each with its own time; returns how many were new."""
-    unnamed = (each.correlation for each, _ in given if each.customer_id is None)
-    asked = await store.asked_about(connection, (each for each in unnamed if each))
+    given = [(decide.promised(each, policy), at) for each, at in given]
+    asked = await store.asked_about(connection, _unnamed(each for each, _ in given))
     return len(
         await store.add(connection, [_taken(each, policy, at, asked) for each, at in given], now)
     )
+
+
+def _unnamed(given: Iterable[Submission]) -> Iterator[str]:
+    """Yield the orders and tickets by which a customer is to be found."""
+    for each in given:
+        if each.customer_id is None and each.correlation:
+            yield each.correlation
 
 
 def _taken(

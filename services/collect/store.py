@@ -31,7 +31,7 @@ FINAL = "final"
 """Timer: an answer becomes final; its ref is the response id."""
 
 # The queries take their arrays in the order of these fields.
-_INVITATION = tuple(field.name for field in fields(Invitation))
+_INVITATION = tuple(field.name for field in fields(Invitation) if field.name != "answered")
 _RESPONSE = tuple(field.name for field in fields(Response))
 _CHANGED = (
     "response_id",
@@ -114,6 +114,17 @@ async def responses(connection: db.Connection, wanted: Iterable[ResponseId]) -> 
     ids = list(wanted)
     rows = await connection.fetch(QUERIES["responses"], ids) if ids else ()
     return {row["response_id"]: Response(**_facts(row)) for row in rows}
+
+
+async def lock_unlinked(connection: db.Connection, wanted: ResponseId) -> None:
+    """Let nobody else change this answer, nor finish it, until the transaction ends."""
+    await timers.hold(connection, FINAL, [wanted])
+    await connection.execute(QUERIES["lock_response"], wanted)
+
+
+async def answered(connection: db.Connection, asked: InvitationId) -> None:
+    """Remember that this link was used; not when, nor for which answer."""
+    await connection.execute(QUERIES["answered"], asked)
 
 
 async def lock_unfinished(
@@ -267,25 +278,27 @@ def _message(response: Response, now: datetime) -> contract.Response:
         channel=response.channel,
         origin=response.origin,
         received_at=response.received_at,
-        at=now,
+        at=response.received_at if response.unlinked else now,
         stage=response.attribution.stage,
         invitation_id=response.invitation_id,
         correlation=response.correlation,
         attribution=response.attribution,
         attributes=response.attributes,
         anonymous=response.anonymous,
+        unlinked=response.unlinked,
     )
 
 
 def _event(response: Response, happening: Happening, now: datetime) -> outbox.Outgoing:
     # An answer is received once and completed once; it may be amended again and again.
     which = (str(response.revision),) if happening == "amended" else ()
+    body = _message(response, now)
     return outbox.event(
         service="collect",
         type=f"touchback.response.{happening}.v1",
-        body=_message(response, now),
+        body=body,
         customer_id=response.customer_id,
-        at=now,
+        at=body.at,
         id=stable_id("response", happening, response.response_id, *which),
     )
 

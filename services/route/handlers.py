@@ -9,7 +9,7 @@ from datetime import datetime
 
 from services.route import decide, policy, record, store
 from services.route.messages import case_event
-from services.route.model import Attached, Delivery, Facts, Heard, Opened, Outcome
+from services.route.model import Attached, Delivery, Facts, Heard, Opened, Outcome, Unaffected
 from shared import db, logs, outbox
 from shared.catalog import Catalog
 from shared.consume import Item
@@ -125,6 +125,9 @@ class Handlers:
                 self._opened(batch, outcome, catalog)
             case Attached():
                 self._attached(batch, outcome, catalog, now)
+            case Unaffected("unlinked") if response.score is not None:
+                told = decide.unlinked(response, response.score, catalog, self._console_url)
+                self._alert(batch, told)
         case_id = None if not isinstance(outcome, (Opened, Attached)) else outcome.event.case_id
         if new and not heard.amended:
             self._alert(batch, decide.praise(response, catalog, self._console_url))

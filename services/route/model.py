@@ -18,7 +18,7 @@ Priority = Literal["high", "normal", "low"]
 Found = Literal["rule_matched", "no_rule_matched", "rule_error"]
 """Why a team owns a case."""
 
-Unrouted = Literal["not_low", "already_routed", "not_completed", "recovery_answer"]
+Unrouted = Literal["not_low", "already_routed", "not_completed", "recovery_answer", "unlinked"]
 """Why a response neither opens nor joins a case."""
 
 Kind = ChannelKind
@@ -151,6 +151,7 @@ NoticeType = Literal[
     "case.escalated",
     "case.changed",
     "score.high",
+    "score.low",
     "signal.noticed",
     "feedback.received",
     "alerts.digest",

@@ -86,6 +86,7 @@ GATHERED: frozenset[str] = frozenset(
         "case.raised",
         "case.warned",
         "score.high",
+        "score.low",
         "signal.noticed",
         "feedback.received",
     }

@@ -12,6 +12,7 @@ from shared.catalog.touchpoints import (
     AbsenceTrigger,
     CountTrigger,
     EventTrigger,
+    RecoveryTrigger,
     Survey,
     Touchpoint,
 )
@@ -27,6 +28,7 @@ def crosscheck(draft: Draft) -> Iterator[Finding]:
     yield from _names(draft)
     yield from _answers(draft)
     yield from _touchpoints(draft)
+    yield from _anonymous(draft)
     yield from _channels(draft)
     for survey in draft.surveys:
         yield from _languages(survey)
@@ -91,6 +93,19 @@ def _touchpoints(draft: Draft) -> Iterator[Finding]:
             if signal not in signals:
                 message = f'no source gives the signal "{signal}", {suggest(signal, signals)}'
                 yield read.finding(message, *place)
+
+
+def _anonymous(draft: Draft) -> Iterator[Finding]:
+    """Nobody knows who has answered such a survey, so nothing may wait for that."""
+    unlinked = {read.entry.survey for read in draft.surveys if read.entry.anonymous}
+    for read in draft.touchpoints:
+        if read.entry.survey not in unlinked:
+            continue
+        known = f'survey "{read.entry.survey}" is anonymous, so nobody knows who has answered'
+        if read.entry.reminder is not None:
+            yield read.finding(f"{known}: remove `reminder`", "reminder")
+        if isinstance(read.entry.on, RecoveryTrigger):
+            yield read.finding(f"{known} about which case: take another survey", "survey")
 
 
 def _channels(draft: Draft) -> Iterator[Finding]:

@@ -228,7 +228,8 @@ class Advocacy(Entry):
 class Survey(Entry):
     """One question on one scale, a follow-up and thanks by band, in every language alike.
 
-    `ask_effort` adds to the follow-up how much effort it took, in words.
+    `ask_effort` adds to the follow-up how much effort it took, in words. `anonymous` promises that
+    nothing leads from an answer to whoever gave it.
     """
 
     survey: Name
@@ -241,6 +242,7 @@ class Survey(Entry):
     thanks: BandTexts
     reasons: BandReasons = BandReasons()
     ask_effort: bool = False
+    anonymous: bool = False
     advocacy: Advocacy | None = None
 
     @property

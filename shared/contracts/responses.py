@@ -29,7 +29,9 @@ class Response(Message):
     `answers` may hold `parts` (the scores of an experience by name), `reasons` (names from the
     survey), `effort` (1 to 5, 5 is the most), `contact_wanted` (true), and `withdrawn` (true): the
     customer took back all words, and whoever keeps them must forget them. `anonymous` says that
-    nobody is known to have given it: `customer_id` was made for this answer alone.
+    nobody is known to have given it: `customer_id` was made for this answer alone. `unlinked` says
+    that the survey promised so: nothing leads to whoever gave it, `received_at` and `at` are the
+    beginning of its day, and it opens no case.
     """
 
     response_id: str
@@ -52,6 +54,7 @@ class Response(Message):
     attribution: Attribution = Attribution()
     attributes: Attributes = Field(default_factory=dict)
     anonymous: bool = False
+    unlinked: bool = False
 
 
 class OptOut(Message):

@@ -32,7 +32,7 @@ ABOUT_NOBODY: dict[type[Message], set[str]] = {
     | {"next_possible_at"},
     Invitation: _THINGS
     | {"invitation_id", "decision_id", "occurred_at", "expires_at", "at", "failure"},
-    Response: _THINGS | _OF_ANSWERS | {"anonymous"},
+    Response: _THINGS | _OF_ANSWERS | {"anonymous", "unlinked"},
     Feedback: _THINGS | _OF_ANSWERS | {"feedback_id", "urgent", "anonymous", "verified"},
     CaseEvent: _THINGS
     | {"case_id", "version", "at", "actor", "reason", "previous", "state", "team", "priority"}

@@ -44,7 +44,8 @@ class AnswerPages:
         if visit.answer is None:
             visit.refuse_closed()
             return see(visit.link())
-        promise = await self._promise(visit.answer) if visit.answer.band == "low" else None
+        followed = visit.answer.band == "low" and not visit.unlinked
+        promise = await self._promise(visit.answer) if followed else None
         policy = self._visits.policy()
         owner = policy.owner(visit.invitation.touchpoint)
         named = policy.teams.get(promise.team) if promise else None
@@ -56,6 +57,7 @@ class AnswerPages:
             promise=promise,
             team=named.name if named else owner.name,
             usually=owner.target("normal").contact,
+            told=decide.changeable_until(visit.answer),
         )
 
     async def mine(self, request: Request) -> Response:
@@ -104,6 +106,7 @@ def _answered(visit: Visit) -> tuple[Visit, Answer]:
 
 
 def _file(answer: Answer) -> dict[str, object]:
+    whose = {} if answer.unlinked else {"customer": answer.customer_id}
     return {
         "number": answer.response_id,
         "received_at": answer.received_at.isoformat(),
@@ -115,5 +118,5 @@ def _file(answer: Answer) -> dict[str, object]:
         "contact_wanted": answer.contact_wanted,
         **answer.answers,
         "language": answer.language,
-        "customer": answer.customer_id,
+        **whose,
     }

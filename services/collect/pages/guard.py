@@ -33,9 +33,14 @@ class Refused(TouchbackError):
 
 def invitation_of(request: Request, links: Links, *purposes: str) -> InvitationId:
     """Return whose link this is; raises Refused when it was never signed by us."""
+    return InvitationId(reader(request, links, *purposes)[1])
+
+
+def reader(request: Request, links: Links, *purposes: str) -> tuple[str, str]:
+    """Return what a link is for, and for whom; raises Refused when it was never signed by us."""
     for purpose in purposes:
         try:
-            return InvitationId(links.read(purpose, request.path_params["token"]))
+            return purpose, links.read(purpose, request.path_params["token"])
         except InvalidLink:
             continue
     raise Refused("unknown")

@@ -45,6 +45,7 @@ Reason = Literal[
     "expired",
     "cancelled",
     "already_answered",
+    "answered_unlinked",
     "nothing_here",
     "too_large",
 ]
@@ -56,6 +57,7 @@ STATUS: Mapping[Reason, int] = {
     "expired": 410,
     "cancelled": 410,
     "already_answered": 410,
+    "answered_unlinked": 410,
     "nothing_here": 404,
     "too_large": 413,
 }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from services.collect import decide, store
 from services.collect.metrics import Views
-from services.collect.model import Change, Rating
+from services.collect.model import Change, Rating, ResponseId
 from services.collect.model import Response as Answer
 from services.collect.pages import forms, scanners
 from services.collect.pages.guard import guarded
@@ -54,10 +56,14 @@ class SurveyPages:
         form = request.state.form = await forms.read(request)
         async with self._visits.database.transaction() as connection:
             visit = await self._visits.visit(connection, request, lock=True)
+            if given := await _given_before(connection, visit, form):
+                return self._on_with(visit, given)
             visit.refuse_closed()
             rating = forms.rating(form, visit.scale)
             if rating is None and not form.own:
                 return self._question(request, visit, form, refused=True)
+            if rating is not None and _hides(visit, form):
+                return self._on_with(visit, await self._unlinked(connection, visit, rating, form))
             if rating is not None and not (form.own and decide.is_old(visit.answer, form.number)):
                 await _keep_score(connection, visit, rating, form.number)
         return _kept(rating is not None) if form.own else see(visit.link("/more"))
@@ -86,6 +92,22 @@ class SurveyPages:
                 await store.change(connection, [added], visit.now)
         return _kept(not long) if form.own else see(visit.link("/thanks"))
 
+    async def _unlinked(
+        self, connection: db.Connection, visit: Visit, rating: Rating, form: forms.Form
+    ) -> ResponseId:
+        """Keep the score, and that the link was used: nothing leads from the one to the other."""
+        id = decide.unlinked_id(form.key or str(uuid4()))
+        language = visit.speech.language
+        first = decide.first_score(visit.invitation, visit.survey, rating, language, visit.now)
+        zone = self._visits.policy().time_zone
+        await store.add(connection, [decide.unlinked(first, id, zone)], visit.now)
+        await store.answered(connection, visit.invitation.invitation_id)
+        return id
+
+    def _on_with(self, visit: Visit, answer: ResponseId) -> Response:
+        """Go on by a link that only the answer and its giver know."""
+        return see(visit.speech.link(f"/s/{self._visits.links.sign('answer', answer)}/more"))
+
     def _question(
         self, request: Request, visit: Visit, form: forms.Form, *, refused: bool = False
     ) -> Response:
@@ -101,6 +123,8 @@ class SurveyPages:
             chosen={**_chosen(visit.answer), **picked},
             missing=[name for name in names if name not in picked] if refused else [],
             asked_about=visit.invitation.occurred_at,
+            told_at=decide.told_at(visit.now, self._visits.policy().time_zone),
+            key=form.key or str(uuid4()),
         )
 
     def _follow_up(
@@ -134,6 +158,21 @@ async def _keep_score(connection: db.Connection, visit: Visit, rating: Rating, n
     else:
         other = decide.other_score(visit.answer, rating, visit.now)
         await store.change(connection, [decide.numbered(other, number)], visit.now)
+
+
+def _hides(visit: Visit, form: forms.Form) -> bool:
+    """What its page promised holds for an answer, also when the catalog changed meanwhile."""
+    return visit.answer is None and (visit.unlinked or form.anonymous)
+
+
+async def _given_before(
+    connection: db.Connection, visit: Visit, form: forms.Form
+) -> ResponseId | None:
+    """Return the unlinked answer that this very form brought before: a second click, a repeat."""
+    if not visit.invitation.answered or not form.key:
+        return None
+    id = decide.unlinked_id(form.key)
+    return id if await store.responses(connection, [id]) else None
 
 
 def _added(visit: Visit, answer: Answer, form: forms.Form) -> Change | None:

@@ -11,11 +11,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.collect import decide, store
-from services.collect.model import Changeable, Closed, Invitation, Standing
+from services.collect.model import (
+    Changeable,
+    Closed,
+    Invitation,
+    InvitationId,
+    ResponseId,
+    Standing,
+)
 from services.collect.model import Response as Answer
-from services.collect.pages.guard import Refused, invitation_of
+from services.collect.pages.guard import Refused, reader
 from services.collect.pages.render import HEADERS, Renderer, Speech
-from services.collect.policy import CHANGEABLE_FOR, Policy
+from services.collect.policy import Policy
 from shared import db
 from shared.catalog.fields import in_language
 from shared.catalog.scales import SCALES, Scale
@@ -41,6 +48,11 @@ class Visit:
         """The scale of the answer that is there, else that of the survey as it is today."""
         return SCALES[self.answer.metric] if self.answer else self.survey.scale
 
+    @property
+    def unlinked(self) -> bool:
+        """Whether the page promises that nothing will lead from the answer to its reader."""
+        return self.answer.unlinked if self.answer else self.survey.anonymous
+
     def link(self, rest: str = "", **query: str | None) -> str:
         """Return the address of a page of this survey."""
         return self.speech.link(f"/s/{self.token}{rest}", **query)
@@ -58,10 +70,16 @@ class Visit:
             self.standing.reason,
             preferred=self.invitation.language,
             given=answer.score if answer else None,
-            until=answer.received_at + CHANGEABLE_FOR if answer else self.invitation.expires_at,
+            until=decide.changeable_until(answer) if answer else self.invitation.expires_at,
             mine=self.link("/mine") if answer else None,
-            heard=self.speech.link(f"/f/{self.token}"),
+            heard=self.heard,
         )
+
+    @property
+    def heard(self) -> str:
+        """Return where to tell us anything, as the customer that they are unless that is hidden."""
+        hidden = self.unlinked or self.invitation.answered
+        return self.speech.link("/f" if hidden else f"/f/{self.token}")
 
 
 class Visits:
@@ -90,16 +108,15 @@ class Visits:
         self, connection: db.Connection, request: Request, *, lock: bool = False
     ) -> Visit:
         """Find out; raises Refused when there is nothing behind the link."""
-        wanted = invitation_of(request, self.links, "survey")
-        if lock:
-            await store.lock(connection, wanted)
-        invitation = await store.invitation(connection, wanted)
-        if invitation is None:
-            raise Refused("not_here_yet")
+        purpose, wanted = reader(request, self.links, "survey", "answer")
+        answer: Answer | None
+        if purpose == "answer":
+            invitation, answer = await _by_answer(connection, ResponseId(wanted), lock=lock)
+        else:
+            invitation, answer = await _by_mail(connection, InvitationId(wanted), lock=lock)
         survey = self.policy().surveys.get(invitation.survey)
         if survey is None:
             raise Refused("cancelled", preferred=invitation.language)
-        answer = await store.response_to(connection, wanted)
         now = self._clock.now()
         return Visit(
             token=request.path_params["token"],
@@ -116,7 +133,8 @@ class Visits:
     ) -> Response:
         """Return a page, with what every page of a survey says."""
         changeable = visit.standing if isinstance(visit.standing, Changeable) else None
-        stop = self.links.sign("stop", visit.invitation.invitation_id)
+        asked = visit.invitation.invitation_id
+        stop = visit.speech.link(f"/stop/{self.links.sign('stop', asked)}") if asked else None
         return self.renderer.page(
             request,
             template,
@@ -131,10 +149,34 @@ class Visits:
             answer=visit.answer,
             given=visit.answer.score if visit.answer else None,
             until=changeable.until if changeable else None,
-            stop=visit.speech.link(f"/stop/{stop}"),
-            heard=visit.speech.link(f"/f/{visit.token}"),
+            stop=stop,
+            heard=visit.heard,
+            unlinked=visit.unlinked,
             **context,
         )
+
+
+async def _by_mail(
+    connection: db.Connection, asked: InvitationId, *, lock: bool
+) -> tuple[Invitation, Answer | None]:
+    if lock:
+        await store.lock(connection, asked)
+    invitation = await store.invitation(connection, asked)
+    if invitation is None:
+        raise Refused("not_here_yet")
+    return invitation, await store.response_to(connection, asked)
+
+
+async def _by_answer(
+    connection: db.Connection, wanted: ResponseId, *, lock: bool
+) -> tuple[Invitation, Answer]:
+    """Find an unlinked answer by its own link; what it was an answer to, nobody can say."""
+    if lock:
+        await store.lock_unlinked(connection, wanted)
+    answer = (await store.responses(connection, [wanted])).get(wanted)
+    if answer is None:
+        raise Refused("unknown")
+    return decide.unknown_ask(answer), answer
 
 
 def see(where: str) -> Response:

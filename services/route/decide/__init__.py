@@ -27,6 +27,7 @@ from services.route.decide.tidings import (
     target,
     told,
     trial,
+    unlinked,
 )
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "told",
     "trial",
     "unasked",
+    "unlinked",
     "updatable",
     "warned",
 ]

@@ -42,6 +42,9 @@ def decide(heard: Heard, facts: Facts, catalog: Catalog, now: datetime) -> Outco
         return Unaffected("not_completed")
     if response.band != "low" or response.score is None:
         return Unaffected("not_low")
+    if response.unlinked:
+        # There is nobody with whom it could be put right, and nobody may find out who it was.
+        return Unaffected("unlinked")
     if _asks_of_a_case(response, catalog):
         # `close` reopens the case that it is about.
         return Unaffected("recovery_answer")

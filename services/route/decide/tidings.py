@@ -9,7 +9,15 @@ from services.route import policy
 from services.route.decide.alerts import shortened, to_team
 from services.route.decide.cases import known_team
 from services.route.decide.routing import assign, bind
-from services.route.model import Delivery, Failure, Heard, Notice, NoticeFigure, NoticeScore
+from services.route.model import (
+    Delivery,
+    Failure,
+    Heard,
+    Notice,
+    NoticeFigure,
+    NoticeScore,
+    NoticeType,
+)
 from shared.catalog import SCALES, Catalog, Channel, NotInCatalog, Team
 from shared.contracts.asks import Decision
 from shared.contracts.envelope import stable_id
@@ -31,15 +39,36 @@ def praise(response: Response, catalog: Catalog, console: str) -> list[Delivery]
         return []
     earned = assign(response, root).team
     names = dict.fromkeys([root.advocacy.team, *([earned] * root.advocacy.tell_owner)])
+    alert = _score_alert("score.high", response, response.score, earned, console)
+    return [
+        each
+        for name in names
+        for each in to_team(alert, known_team(catalog, name), "praise", response.response_id, name)
+    ]
+
+
+def unlinked(response: Response, score: int, catalog: Catalog, console: str) -> list[Delivery]:
+    """Return who hears of a low score that nobody may be known to have given: the team it is for.
+
+    Rules see what there is of it; there is no case, so whoever is told has nothing to close.
+    """
+    team = known_team(catalog, assign(response, catalog.routing).team)
+    alert = _score_alert("score.low", response, score, team.team, console)
+    return to_team(alert, team, "unlinked", response.response_id)
+
+
+def _score_alert(
+    type: NoticeType, response: Response, score: int, team: str, console: str
+) -> Delivery:
     scale = SCALES[response.metric]
     notice = Notice(
-        type="score.high",
-        team=earned,
+        type=type,
+        team=team,
         touchpoint=response.touchpoint,
         stage=response.stage,
         score=NoticeScore(
             metric=response.metric,
-            score=response.score,
+            score=score,
             scale=f"{scale.minimum}-{scale.maximum}",
         ),
         comment=shortened(response.comment, policy.COMMENT_IN_ALERT),
@@ -49,12 +78,7 @@ def praise(response: Response, catalog: Catalog, console: str) -> list[Delivery]
         about=response.response_id,
         correlation=response.correlation,
     )
-    alert = _alert(notice, response.response_id, response.customer_id)
-    return [
-        each
-        for name in names
-        for each in to_team(alert, known_team(catalog, name), "praise", response.response_id, name)
-    ]
+    return _alert(notice, response.response_id, response.customer_id)
 
 
 def signalled(decision: Decision, catalog: Catalog, console: str) -> list[Delivery]:

@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 
 from services.collect import store, sweep
-from services.collect.app import build
+from services.collect.app import build, policy_of
 from services.collect.handlers import Handlers
 from services.collect.settings import Settings
 from shared import db, outbox, tallies, timers, topics
+from shared.catalog.loader import load
 from shared.consume import Consumer
 from shared.contracts import asks
 from shared.contracts.cases import CaseEvent
@@ -27,7 +28,7 @@ from shared.records import Record
 from shared.runtime import Runtime
 from shared.wake import Wake
 from tests.support.clock import START, ManualClock
-from tests.unit.collect.facts import CATALOG, POLICY, an_invitation
+from tests.unit.collect.facts import CATALOG, an_invitation
 
 KEY = "k" * 32
 TOKEN = "a-token-of-the-api"
@@ -206,7 +207,8 @@ def settings_for(dsn: str, catalog: Path = CATALOG) -> Settings:
 async def started(dsn: str, clock: ManualClock, catalog: Path = CATALOG) -> AsyncIterator[Collect]:
     """The service from its start to its end."""
     runtime = build(settings_for(dsn, catalog), clock)
-    handlers = Handlers(lambda: POLICY)
+    policy = policy_of(load(catalog))
+    handlers = Handlers(lambda: policy)
     consumer = runtime.consume([], parse=handlers.parse, handle=handlers.handle)
     transport = httpx.ASGITransport(runtime.application())
     await runtime.database.open()

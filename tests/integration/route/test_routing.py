@@ -307,6 +307,25 @@ async def test_of_two_routers_at_once_only_one_opens_the_case(route_db: db.Datab
             await connection.execute("update cases set open = true")
 
 
+async def test_a_low_score_that_nobody_may_be_known_for_is_told_to_its_team_without_a_case(
+    route_db: db.Database,
+) -> None:
+    unlinked = response("r1", customer_id="anonymous-r1", anonymous=True, unlinked=True)
+
+    await take(route_db, CATALOG, completed(unlinked), completed(unlinked))
+    await take(route_db, CATALOG, completed(unlinked, "amended"))
+
+    assert await said(route_db) == {}
+    assert await rows(route_db, "cases") == []
+    alerts = await rows(route_db, "deliveries")
+    assert {row["notice"]["type"] for row in alerts} == {"score.low"}
+    named = response("r2")
+    await take(route_db, CATALOG, completed(named))
+    told = [row for row in await rows(route_db, "deliveries") if row["response_id"] == "r2"]
+    assert {row["channel"] for row in alerts} == {row["channel"] for row in told}
+    assert {row["notice"]["score"]["score"] for row in alerts} == {unlinked.score}
+
+
 async def test_answers_of_long_ago_alert_nobody_whatever_they_say(route_db: db.Database) -> None:
     imported = {"origin": "import"}
     low, praise = response("old", **imported), response("kind", band="high", score=10, **imported)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from services.collect.model import (
     Invitation,
     More,
     Rating,
+    ResponseId,
     Standing,
 )
 from shared.catalog.scales import SCALES, band
@@ -25,6 +27,7 @@ from tests.support.clock import START
 from tests.unit.collect.facts import (
     EFFORT,
     EXPERIENCE,
+    NPS,
     POLICY,
     a_score,
     a_submission,
@@ -164,6 +167,29 @@ def test_only_whole_numbers_on_the_scale_are_taken(score: int) -> None:
     else:
         with pytest.raises(ValueError, match="from 0 to 10"):
             decide.given_elsewhere(submission, POLICY, START)
+
+
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Shanghai", "America/New_York"])
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)), ZONES)  # noqa: DTZ001
+def test_an_unlinked_answer_has_a_day_and_stays_open_for_an_hour_at_least(
+    now: datetime, zone: str
+) -> None:
+    first = decide.first_score(an_invitation(), NPS, Rating(3), "en", now)
+    change = decide.unlinked(first, ResponseId("r-1"), zone)
+    day = change.response.received_at
+    assert (day.astimezone(ZoneInfo(zone)).time(), change.happenings) == (time(0), ())
+    assert change.final_at == decide.told_at(now, zone) == decide.changeable_until(change.response)
+    assert timedelta(hours=1) <= change.final_at - now <= timedelta(hours=26)
+    later = decide.more(
+        decide.other_score(change.response, Rating(9), now).response, More("x"), now
+    )
+    assert (later.happenings, later.final_at) == ((), change.final_at)
+    told = decide.final(later.response, now + timedelta(days=2))
+    assert told.happenings == ("received", "completed")
+    times = {told.response.received_at, told.response.changed_at, told.response.completed_at}
+    assert times == {day}
 
 
 def test_an_unknown_touchpoint_is_named() -> None:

@@ -370,3 +370,18 @@ def test_a_missing_file_is_found_without_an_echo_of_its_names(name: str) -> None
 def test_a_file_that_is_not_text_is_found() -> None:
     files = catalog_files() | {"teams.yaml": b"\xff\xfe\x00"}
     assert findings(files) == ["teams.yaml:1: not text in UTF-8, save it as UTF-8"]
+
+
+def test_nothing_may_wait_for_who_has_answered_an_anonymous_survey() -> None:
+    files = edited(SURVEY, "metric: csat\n", "metric: csat\nanonymous: true\n")
+    load_files(files)
+    waiting = files[TOUCH] + b"  reminder: {after: 3d}\n"
+    assert findings({**files, TOUCH: waiting}) == [
+        'touchpoints.yaml:7: survey "delivery" is anonymous, so nobody knows who has '
+        "answered: remove `reminder`"
+    ]
+    recovery = files[TOUCH].replace(ON.encode(), b"on: {case: resolved}")
+    assert findings({**files, TOUCH: recovery}) == [
+        'touchpoints.yaml:5: survey "delivery" is anonymous, so nobody knows who has '
+        "answered about which case: take another survey"
+    ]

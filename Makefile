@@ -18,8 +18,9 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup
 	$(BIN)/touchback demo
 
+# A process a core, four at most, each with its Kafka and PostgreSQL; a file's tests stay together.
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -27,20 +28,27 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 settings.register_profile("touchback", deadline=None)
 settings.load_profile("touchback")
 
+SAID = "touchback_said"
+WISHES = "touchback_wishes"
+WISHES_KEPT = pytest.StashKey[dict[str, str]]()
 KAFKA_GROUND = pytest.StashKey[KafkaGround]()
 POSTGRES_FACTS = pytest.StashKey[postgres.PostgresFacts]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Looks at the machine once; a demand that it cannot meet ends the run in one line."""
-    facts = kafka_choice.gather(os.environ, jar_folder(CACHE))
-    insists = os.environ.get(kafka_choice.REQUIRE_APACHE, "") not in ("", "0")
+    wishes = dict(getattr(config, "workerinput", {}).get(WISHES, {}))
+    # Services under test refuse names that are not settings of theirs.
+    for name in (kafka_choice.REQUIRE_APACHE, kafka_choice.ADDRESS, postgres.ADDRESS):
+        if name in os.environ:
+            wishes[name] = os.environ.pop(name)
+    config.stash[WISHES_KEPT] = wishes
+    environment = {**os.environ, **wishes}
+    facts = kafka_choice.gather(environment, jar_folder(CACHE))
+    insists = environment.get(kafka_choice.REQUIRE_APACHE, "") not in ("", "0")
     ground = KafkaGround(facts, CACHE, require_apache=insists)
     config.stash[KAFKA_GROUND] = ground
-    config.stash[POSTGRES_FACTS] = postgres.gather(os.environ)
-    # Known by now; services under test refuse names that are not settings of theirs.
-    for name in (kafka_choice.REQUIRE_APACHE, kafka_choice.ADDRESS, postgres.ADDRESS):
-        os.environ.pop(name, None)
+    config.stash[POSTGRES_FACTS] = postgres.gather(environment)
     if insists:
         try:
             ground.sources()
@@ -62,8 +70,24 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [f"kafka: {kafka}", f"postgres: {database}"]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """One of several test processes: it is told what the environment asked for."""
+    node.workerinput[WISHES] = node.config.stash[WISHES_KEPT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of several test processes has ended: what it stood on belongs into the run's log too."""
+    for line in getattr(node, "workeroutput", {}).get(SAID, ()):
+        _say(node.config, f"{node.gateway.id}: {line}")
+
+
 def _say(config: pytest.Config, line: str) -> None:
     """Past the capture: what a run stood on belongs into its log, also when every test passes."""
+    if hasattr(config, "workeroutput"):
+        config.workeroutput.setdefault(SAID, []).append(line)
+        return
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
     if reporter is None or capture is None:

@@ -60,7 +60,7 @@ def started(environment: Environment, name: str, **changed: str) -> tuple[int, l
         env={**environment, "TOUCHBACK_HTTP_PORT": "0", **changed},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
         check=False,
     )
     return run.returncode, run.stderr.splitlines()

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from services.route import erasure, metrics, retention
+from services.route import erasure, metrics, policy, retention
 from services.route.channels.alertmanager import AlertmanagerSender
 from services.route.channels.links import ActionLinks
 from services.route.channels.long_tail import AppriseSender
@@ -20,7 +20,7 @@ from services.route.http import SILENCE_OVER, Api
 from services.route.outbound import Outbound
 from services.route.settings import Settings
 from services.route.summaries import Summaries
-from services.route.sweep import Deliveries, silence_over
+from services.route.sweep import Deliveries, refresh, silence_over
 from shared import topics
 from shared.catalog import Catalog
 from shared.clock import Clock, monotonic
@@ -62,7 +62,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.worker("deliveries", deliveries.run)
     summaries = Summaries(runtime.database, clock, catalog, settings.console_url)
     runtime.worker("summaries", summaries.run)
-    runtime.timers({SILENCE_OVER: silence_over})
+    runtime.timers({SILENCE_OVER: silence_over, policy.REFRESHED: refresh})
     api = Api(
         runtime.database,
         settings.api_tokens,

@@ -14,9 +14,10 @@ QUERIES = sql.load(Path(__file__).parent / "erasure.sql")
 
 async def erase(connection: db.Connection, customer: str, name: str, now: datetime) -> None:
     """Put `name` in the customer's place; alerts still on their way are not sent any more."""
+    # Cases come before their alerts, as for whoever writes down what became of those.
+    await connection.execute(QUERIES["erase_cases"], customer, name)
     await connection.execute(QUERIES["erase_digests"], customer)
     await connection.execute(QUERIES["erase_deliveries"], customer, name)
-    await connection.execute(QUERIES["erase_cases"], customer, name)
 
 
 async def take_back(connection: db.Connection, said: Sequence[Response]) -> None:

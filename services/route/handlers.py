@@ -57,6 +57,8 @@ class Handlers:
         events = [item.value for item in items]
         moved = [case for event in events if (case := _moved(event)) is not None]
         before = await _owners(connection, events)
+        if moved:
+            await store.hold_cases(connection, {case.case_id for case in moved})
         await store.move_cases(connection, moved)
         wanted = [heard for event in events if (heard := _heard(event)) is not None]
         facts = await store.facts(connection, wanted, now) if wanted else Facts({}, {})

@@ -32,6 +32,7 @@ Failure = Literal[
     "address_refused",
     "rate_limited",
     "server_error",
+    "answer_lost",
     "redirected",
     "unauthorized",
     "not_found",

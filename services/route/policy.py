@@ -33,6 +33,7 @@ RETRIED: frozenset[Failure] = frozenset(
         "network",
         "rate_limited",
         "server_error",
+        "answer_lost",
         "smtp_temporary",
         # What the catalog or the settings lack for now: an operator can put that right meanwhile.
         "no_channel",
@@ -97,6 +98,10 @@ NEVER_SILENT: frozenset[str] = frozenset(
 
 NOT_TAKEN = "acknowledge_at_80"
 """What `close` gives as the reason when nobody has taken a case and 80 % of the time are over."""
+
+REFRESH = timedelta(hours=1)
+REFRESHED = "case.refreshed"
+"""Alertmanager keeps alerts in memory and lets them end: those of open cases are told again."""
 
 KEPT_CURRENT: frozenset[Kind] = frozenset({"slack", "pagerduty", "alertmanager"})
 """Kinds whose messages are changed when the case goes on."""

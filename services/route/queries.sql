@@ -153,8 +153,10 @@ where deliveries.alert_id = settled.alert_id and deliveries.fence = settled.fenc
 returning deliveries.alert_id
 
 -- name: cases_hold
--- Who ends the alerts of a case waits for whoever else does: the last one sees that it is the last.
-select from cases where case_id = any($1::text[]) order by case_id for update
+select from cases
+where case_id = any(array(select unnest($1::text[])
+                          union select case_id from deliveries where digest_id = any($2::text[])))
+order by case_id for update
 
 -- name: deliveries_unheard
 -- Of these occasions, those of which no channel has heard nor still may, and where it was tried.
@@ -187,6 +189,9 @@ where deliveries.case_id = lost.case_id and deliveries.response_id = lost.respon
 
 -- name: deliveries_drop
 update deliveries set state = 'spared' where alert_id = any($1::text[])
+
+-- name: deliveries_forget
+delete from deliveries where alert_id = any($1::text[]) and state <> 'due'
 
 -- name: deliveries_members
 select digest_id, alert_id, case_id, response_id, customer_id, touchpoint, team, priority, channel, kind,

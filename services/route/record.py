@@ -20,7 +20,7 @@ from services.route.model import (
     Refused,
     Settled,
 )
-from shared import db, logs, outbox
+from shared import db, logs, outbox, timers
 from shared.catalog import PEOPLE, Catalog
 from shared.tallies import Tally
 from shared.wake import notify
@@ -108,7 +108,7 @@ class Verdict:
 
     def _said(self, what: AlertEvent) -> list[outbox.Outgoing]:
         delivery, result = self.settled.delivery, self.settled.result
-        if not delivery.case_id:
+        if not delivery.case_id or delivery.round == policy.REFRESHED:
             return []
         failure = result.failure if isinstance(result, Refused) else None
         with logs.trace(delivery.traceparent):
@@ -160,6 +160,10 @@ async def attempts(
     now: datetime,
 ) -> list[Delivery]:
     """Write outcomes, messages and counts; returns what was the first delivery of its case."""
+    # Whoever changes cases and their alerts takes the cases first: no two wait for each other, and
+    # who ends the last alert of a case sees that it is the last.
+    digests = [each.delivery.alert_id for each in verdicts if _is_digest(each.delivery)]
+    await store.hold_cases(connection, {each.delivery.case_id for each in verdicts}, digests)
     held = await store.settle(connection, [each.row for each in verdicts])
     kept = [each for each in verdicts if each.delivery.alert_id in held]
     outcome = _Outcome(now, catalog, console)
@@ -171,13 +175,23 @@ async def attempts(
     ended += await _digested(connection, ended, "exhausted", outcome)
     await _endpoints(connection, kept, outcome)
     await store.fail_over(connection, _lost(kept), now)
-    await _escalated(connection, accepted, ended, outcome)
+    await _escalated(connection, ended, outcome)
     await store.spare(connection, [d for d in accepted if d.kind in PEOPLE and d.owed])
     await _bring_up_to_date(connection, accepted, outcome)
+    await timers.schedule(connection, [_refresh(each, now) for each in accepted if _fades(each)])
     first = await store.mark_routed(connection, {d.case_id for d in accepted if d.owed}, now)
     await outbox.add(connection, outcome.messages, now)
     await outcome.tally.write(connection)
     return list({d.case_id: d for d in accepted if d.case_id in first}.values())
+
+
+def _fades(alert: Delivery) -> bool:
+    ended = alert.notice.get("state") in policy.ENDED
+    return alert.kind == "alertmanager" and bool(alert.case_id) and not ended
+
+
+def _refresh(alert: Delivery, now: datetime) -> timers.Timer:
+    return timers.Timer(policy.REFRESHED, alert.case_id, now + policy.REFRESH)
 
 
 def _lost(verdicts: Sequence[Verdict]) -> list[Delivery]:
@@ -189,10 +203,14 @@ def _lost(verdicts: Sequence[Verdict]) -> list[Delivery]:
     ]
 
 
+def _is_digest(alert: Delivery) -> bool:
+    return alert.notice["type"] == "alerts.digest"
+
+
 async def _digested(
     connection: db.Connection, settled: Sequence[Delivery], state: Progress, outcome: _Outcome
 ) -> list[Delivery]:
-    digests = [each.alert_id for each in settled if each.notice["type"] == "alerts.digest"]
+    digests = [each.alert_id for each in settled if _is_digest(each)]
     found = await store.digested(connection, digests, state, outcome.now)
     what: AlertEvent = "delivered" if state == "delivered" else "exhausted"
     for alert in found:
@@ -227,16 +245,12 @@ async def _endpoints(
 
 
 async def _escalated(
-    connection: db.Connection,
-    accepted: Sequence[Delivery],
-    ended: Sequence[Delivery],
-    outcome: _Outcome,
+    connection: db.Connection, ended: Sequence[Delivery], outcome: _Outcome
 ) -> None:
     """Tell the fallback team of what no channel has heard."""
     occasions: dict[Occasion, Delivery] = {d.occasion: d for d in ended if d.owed}
     if not occasions:
         return
-    await store.hold_cases(connection, {d.case_id for d in (*accepted, *ended)})
     alerts: list[Delivery] = []
     for key, tried in (await store.unheard(connection, occasions)).items():
         escalated = decide.escalation(occasions[key], tried, outcome.catalog)

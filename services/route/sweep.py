@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Histogram
 
-from services.route import decide, record, store
+from services.route import decide, policy, record, store
 from services.route.model import Accepted, Delivery, Settled
 from services.route.outbound import Outbound
 from shared import db, logs, outbox, timers
@@ -185,6 +185,18 @@ class Deliveries:
             for each in claimed
             if members.get(each.alert_id, True)
         ]
+
+
+async def refresh(connection: db.Connection, due: Sequence[timers.Timer], now: datetime) -> None:
+    """Timer handler: Alertmanagers are told again of the cases that are still open."""
+    cases = await store.cases_now(connection, {timer.ref for timer in due})
+    going_on = {name: case for name, case in cases.items() if case.state not in policy.ENDED}
+    rows = await store.current(connection, going_on)
+    alerts = [
+        decide.refreshed(row, going_on[row.case_id]) for row in rows if row.kind == "alertmanager"
+    ]
+    await store.forget(connection, [each.alert_id for each in alerts])
+    await record.owe(connection, alerts, now)
 
 
 async def silence_over(

@@ -15,8 +15,8 @@ from shared.outbound import Poster
 
 PATH = "/api/v2/alerts"
 TEXT = 2000
-LONGEST = timedelta(days=7)
-"""Without an end Alertmanager takes an alert for resolved some minutes after it was last told."""
+LONGEST = timedelta(days=1)
+"""An alert ends by itself unless it is told anew: every hour, for as long as its case is open."""
 
 _SEVERITY: Mapping[str, str] = {"high": "critical", "normal": "warning", "low": "info"}
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from services.route.channels.answer import JSON, clipped, judged
 from services.route.channels.card import Card, card
 from services.route.model import Accepted, Failure, Letter, Refused, Result
-from shared.outbound import Poster, Reply
+from shared.outbound import Poster, Reply, Unanswered
 
 API = "https://slack.com/api"
 TEXT = 3000
@@ -45,12 +47,26 @@ _FAILURES: Mapping[str, Failure] = {
         ("internal_error", "fatal_error", "service_unavailable", "request_timeout"), "server_error"
     ),
 }
+LOOKED_THROUGH = 20
+"""As many of the newest messages are looked through for one that was posted already."""
+
+CLOCKS_APART = timedelta(minutes=5)
+"""By so much the clocks of Slack and ours may differ."""
+
+EVENT = "touchback_alert"
+_FORM: Mapping[str, str] = {**JSON, "content-type": "application/x-www-form-urlencoded"}
+
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """The message is out of reach: the reply in its thread still tells."""
 
 
 class SlackSender:
-    """Posts as a bot. The secret that a channel names is the bot's token."""
+    """Posts as a bot. The secret that a channel names is the bot's token.
+
+    Slack does not know a message again by an id of ours. So each carries that of its alert as
+    metadata, and whoever tries again looks first whether it is there. A bot that may not read the
+    conversation posts once more: repeating beats silence.
+    """
 
     def __init__(self, secrets: Mapping[str, str], poster: Poster) -> None:
         self._secrets = dict(secrets)
@@ -61,43 +77,94 @@ class SlackSender:
         token = self._secrets.get(letter.channel.secret or "")
         if token is None:
             return Refused("no_secret")
-        shown = card(letter, now)
+        call, shown = _Call(self._poster, letter, token, now), card(letter, now)
         receipt = letter.delivery.receipt
         if receipt is None:
-            body = {"channel": letter.channel.to, **message(shown)}
-            return await self._call("chat.postMessage", body, letter, token, now)
-        edit = {**receipt, **message(shown)}
-        result = await self._call("chat.update", edit, letter, token, now)
+            where = {"channel": letter.channel.to or ""}
+            return await call.post({**where, **message(shown)}, "conversations.history", where)
+        result = await call.write("chat.update", {**receipt, **message(shown)})
         if isinstance(result, Refused) and result.failure != "client_error":
             return result
+        where = {"channel": receipt["channel"], "ts": receipt["ts"]}
         reply = {
             "channel": receipt["channel"],
             "thread_ts": receipt["ts"],
             "text": clipped(escaped(_told(shown)), TEXT),
             "unfurl_links": False,
         }
-        said = await self._call("chat.postMessage", reply, letter, token, now)
+        said = await call.post(reply, "conversations.replies", where)
         return Accepted(receipt) if isinstance(said, Accepted) else said
 
-    async def _call(
-        self, method: str, body: Mapping[str, Any], letter: Letter, token: str, now: datetime
-    ) -> Result:
-        url = f"{letter.channel.url or API}/{method}"
-        headers = {**JSON, "authorization": f"Bearer {token}"}
-        reply = await self._poster.post(url, json.dumps(body, ensure_ascii=False), headers, now)
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One attempt's calls."""
+
+    poster: Poster
+    letter: Letter
+    token: str
+    now: datetime
+
+    async def post(self, body: Mapping[str, Any], look: str, where: Mapping[str, str]) -> Result:
+        """Post a message, unless an earlier attempt did so and only its answer got lost."""
+        alert_id = self.letter.delivery.alert_id
+        if self.letter.delivery.attempt > 1:
+            reply = await self._look(look, where)
+            if isinstance(reply, Unanswered):
+                return judged(reply)
+            if ts := _posted(reply, alert_id):
+                return Accepted({"channel": where["channel"], "ts": ts})
+        about = {"event_type": EVENT, "event_payload": {"alert_id": alert_id}}
+        return await self.write("chat.postMessage", {**body, "metadata": about})
+
+    async def write(self, method: str, body: Mapping[str, Any]) -> Result:
+        """Call a method that takes JSON."""
+        reply = await self._ask(method, json.dumps(body, ensure_ascii=False), JSON)
         result = judged(reply)
         if isinstance(result, Refused) or not isinstance(reply, Reply):
             return result
         return _answered(reply)
 
+    async def _look(self, method: str, where: Mapping[str, str]) -> Reply | Unanswered:
+        since = (self.letter.delivery.received_at - CLOCKS_APART).timestamp()
+        asked = {
+            **where,
+            "oldest": f"{since:.6f}",
+            "limit": str(LOOKED_THROUGH),
+            "include_all_metadata": "true",
+        }
+        return await self._ask(method, urlencode(asked), _FORM)
+
+    async def _ask(self, method: str, body: str, headers: Mapping[str, str]) -> Reply | Unanswered:
+        url = f"{self.letter.channel.url or API}/{method}"
+        given = {**headers, "authorization": f"Bearer {self.token}"}
+        return await self.poster.post(url, body, given, self.now)
+
+
+def _posted(reply: Reply, alert_id: str) -> str | None:
+    """Return the name of the message that an earlier attempt posted."""
+    for each in _object(reply.body).get("messages") or ():
+        about = each.get("metadata") or {}
+        if (about.get("event_payload") or {}).get("alert_id") == alert_id:
+            return str(each["ts"])
+    return None
+
+
+def _object(body: bytes | None) -> dict[str, Any]:
+    """Return what Slack says, nothing where that is unreadable."""
+    try:
+        said = json.loads(body or b"")
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
 
 def _answered(reply: Reply) -> Result:
     """Slack says 200 and what it thinks in the body."""
-    try:
-        said = json.loads(reply.body or b"")
-    except ValueError:
-        return Refused("server_error")
-    if not isinstance(said, dict):
+    if reply.body is None:
+        return Refused("answer_lost")
+    said = _object(reply.body)
+    if not said:
         return Refused("server_error")
     if said.get("ok") is not True:
         error = said.get("error")

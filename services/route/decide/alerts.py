@@ -113,6 +113,12 @@ def changed(told: Delivery, case: CaseNow) -> Delivery:
     )
 
 
+def refreshed(told: Delivery, case: CaseNow) -> Delivery:
+    """Return the same alert again for a receiver that forgets; there is one such row for each."""
+    alert_id = stable_id("alert", told.alert_id, policy.REFRESHED)
+    return replace(changed(told, case), alert_id=alert_id, round=policy.REFRESHED)
+
+
 def to_team(alert: Delivery, team: Team, *occasion: str) -> list[Delivery]:
     """Address an alert to each channel of a team; people's ones stand in the order of failing over.
 

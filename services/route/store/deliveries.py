@@ -121,9 +121,14 @@ async def settle(connection: db.Connection, rows: Sequence[tuple[object, ...]]) 
     return {row["alert_id"] for row in found}
 
 
-async def hold_cases(connection: db.Connection, case_ids: Iterable[str]) -> None:
-    """Keep others from ending alerts of these cases until this transaction is over."""
-    await connection.execute(QUERIES["cases_hold"], list(case_ids))
+async def hold_cases(
+    connection: db.Connection, case_ids: Iterable[str], digests: Sequence[str] = ()
+) -> None:
+    """Keep others from changing these cases and their alerts until this transaction is over.
+
+    Those of which digests tell are held too.
+    """
+    await connection.execute(QUERIES["cases_hold"], list(case_ids), list(digests))
 
 
 async def unheard(
@@ -165,6 +170,12 @@ async def drop(connection: db.Connection, alert_ids: Sequence[str]) -> None:
     """Alerts that are not needed any more."""
     if alert_ids:
         await connection.execute(QUERIES["deliveries_drop"], list(alert_ids))
+
+
+async def forget(connection: db.Connection, alert_ids: Sequence[str]) -> None:
+    """Make room for an alert that is told again and again, unless it is on its way."""
+    if alert_ids:
+        await connection.execute(QUERIES["deliveries_forget"], list(alert_ids))
 
 
 async def members(

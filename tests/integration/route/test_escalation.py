@@ -138,8 +138,8 @@ async def test_a_fallback_team_that_cannot_be_reached_either_is_not_told_for_eve
 async def _end(connection: db.Connection, alert_id: str) -> Mapping[Occasion, Set[str]]:
     """Settle an alert as the loop does it."""
     now = SystemClock().now()
-    await store.settle(connection, [(alert_id, 0, "exhausted", now, "gone", None, None)])
     await store.hold_cases(connection, [stable_id("case", "r1")])
+    await store.settle(connection, [(alert_id, 0, "exhausted", now, "gone", None, None)])
     return await store.unheard(connection, [(stable_id("case", "r1"), "r1", "")])
 
 

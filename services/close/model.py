@@ -54,6 +54,9 @@ OPEN: tuple[CaseState, ...] = (
 )
 """States in which somebody still has to do something for the customer."""
 
+UNTAKEN: tuple[CaseState, ...] = ("new", "assigned")
+"""With a team, and nobody of it looks after the case yet."""
+
 DONE: tuple[CaseState, ...] = ("resolved", "closed", "closed_unconfirmed")
 """Put right, as far as we know: a person or a further low score may open it again."""
 

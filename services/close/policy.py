@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import get_args
 
-from shared import business_time
+from shared import business_time, languages
 from shared.business_time import Calendar
 from shared.catalog import Catalog, Member, RootCause, Targets, Team
 from shared.catalog.fields import Priority
@@ -33,6 +33,7 @@ class Policy:
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     root_causes: Mapping[str, tuple[RootCause, ...]] = field(default_factory=dict)
     members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
+    languages: Mapping[str, str] = field(default_factory=dict)
     fallback: str = ""
 
     @property
@@ -45,6 +46,19 @@ class Policy:
         if team not in self.teams:
             return False
         return business_time.is_open(now, self.calendars.get(team, business_time.ALWAYS))
+
+    def language_of(self, *teams: str) -> str:
+        """Return the language of the first of these teams that is known."""
+        known = (self.languages[team] for team in teams if team in self.languages)
+        return next(known, languages.SOURCE)
+
+    def teams_of(self, member: str) -> tuple[str, ...]:
+        """Return the teams that somebody belongs to."""
+        return tuple(
+            team
+            for team, members in self.members.items()
+            if any(each.member == member for each in members)
+        )
 
     def causes_of(self, team: str) -> tuple[str, ...]:
         """Return the root causes a team has named; with none of its own it may give any."""
@@ -62,6 +76,7 @@ def of(catalog: Catalog) -> Policy:
         {team.team: _calendar(team) for team in catalog.teams},
         {team.team: team.root_causes for team in catalog.teams},
         {team.team: team.members for team in catalog.teams},
+        {team.team: team.language for team in catalog.teams},
         catalog.routing.team or "",
     )
 

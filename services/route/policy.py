@@ -96,9 +96,6 @@ NEVER_SILENT: frozenset[str] = frozenset(
     {"channel.failing", "channel.test", "case.changed", "team.summary"}
 )
 
-NOT_TAKEN = "acknowledge_at_80"
-"""What `close` gives as the reason when nobody has taken a case and 80 % of the time are over."""
-
 REFRESH = timedelta(hours=1)
 REFRESHED = "case.refreshed"
 """Alertmanager keeps alerts in memory and lets them end: those of open cases are told again."""

@@ -35,6 +35,15 @@ CaseState = Literal[
 Clock = Literal["route", "acknowledge", "contact", "resolve", "confirm"]
 
 
+def warned_at(clock: Clock, share: float) -> str:
+    """Return the reason of a `warned` event: this share of the clock's target is used up."""
+    return f"{clock}_at_{round(share * 100)}"
+
+
+NOT_TAKEN = warned_at("acknowledge", 0.8)
+"""The warning that a team hears of: nobody has taken the case, and most of the time is over."""
+
+
 class CaseScore(Message):
     """The low score that opened or joined a case.
 

@@ -26,14 +26,23 @@ class Server(uvicorn.Server):
 @contextmanager
 def serving(runtime: Runtime) -> Iterator[str]:
     """Serve the routes of a service over its database, without Kafka."""
+    with answering(_without_kafka(runtime)) as address:
+        yield address
 
+
+def _without_kafka(runtime: Runtime) -> Starlette:
     @asynccontextmanager
     async def lifespan(web: Starlette) -> Any:
         await runtime.database.open()
         yield
         await runtime.database.close()
 
-    web = Starlette(routes=runtime.application().routes, lifespan=lifespan)
+    return Starlette(routes=runtime.application().routes, lifespan=lifespan)
+
+
+@contextmanager
+def answering(web: Starlette) -> Iterator[str]:
+    """Serve a web application in a thread of its own."""
     config = uvicorn.Config(web, port=0, log_level="error", timeout_graceful_shutdown=1)
     server = Server(config)
     thread = Thread(target=server.run)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from services.close.decide import clocks
 from services.close.decide.changes import changed
 from services.close.model import OPEN, Case, Changed
-from shared.contracts.cases import CaseEvent, Deadline, EscalationAt
+from shared.contracts.cases import CaseEvent, Deadline, EscalationAt, warned_at
 
 AtWork: TypeAlias = Callable[[str, datetime], bool]
 """Says whether somebody of a team is at work."""
@@ -108,7 +108,7 @@ def _changed(case: Case, deadline: Deadline, mark: Mark, now: datetime, at_work:
     clock, close = deadline.clock, {"actor": "close"}
     match mark.kind:
         case "warn":
-            return changed(case, "warned", f"{clock}_at_{mark.share:.0%}".rstrip("%"), close, now)
+            return changed(case, "warned", warned_at(clock, mark.share), close, now)
         case "breach":
             made = changed(case, "breached", f"{clock}_overdue", close, now)
             return replace(made, ran_out=made.case.deadline(clock))

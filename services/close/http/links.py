@@ -15,11 +15,12 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from services.close.http.acting import Acting, Done, Outcome, Rejected
-from services.close.model import BODIES, PersonAction
+from services.close.http.words import LOCALES
+from services.close.model import BODIES, UNTAKEN, PersonAction
 from services.close.policy import Policy
 from services.close.store import Shown
 from shared import languages, web
-from shared.contracts import actions
+from shared.contracts import actions, api
 from shared.contracts.actions import LinkAction
 from shared.errors import InvalidLink
 from shared.links import Links
@@ -44,7 +45,7 @@ class ActionLinks:
         self._policy = policy
         self._environments = {
             language: _environment(translations)
-            for language, translations in languages.load(ROOM / "locales").items()
+            for language, translations in languages.load(LOCALES).items()
         }
 
     def routes(self) -> list[Route]:
@@ -74,9 +75,19 @@ class ActionLinks:
         action = _action(found[0], given, shown)
         if action is None:
             return self._form(request, found[0], shown, given, 422, "incomplete")
-        key = f"link/{given.get('key', '')[:100]}"
-        outcome = await self._acting.act(found[1], action, key)
+        outcome = await self._done(found[1], action, given)
         return await self._told(request, found, given, outcome)
+
+    async def _done(self, case_id: str, action: PersonAction, given: Mapping[str, str]) -> Outcome:
+        key = f"link/{given.get('key', '')[:100]}"
+        if given.get("take"):
+            taking = api.Acknowledge(actor=action.actor, version=action.version)
+            taken = await self._acting.act(case_id, taking, key)
+            if not isinstance(taken, Done):
+                return taken
+            seen = taken.result["case"]["version"]
+            action = action.model_copy(update={"version": seen})
+        return await self._acting.act(case_id, action, key)
 
     async def _told(
         self,
@@ -122,6 +133,7 @@ class ActionLinks:
             "given": dict(given or {}),
             "problem": problem,
             "key": str(uuid4()),
+            "untaken": action == "contacted" and shown.event.state in UNTAKEN,
         }
         return self._page(request, status, "act.html", **facts)
 

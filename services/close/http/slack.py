@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from gettext import NullTranslations
 from hashlib import sha256
 from hmac import compare_digest, new
 from typing import Any
@@ -20,10 +21,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.close.http.acting import Acting, Done, Outcome, Rejected, Unfit
+from services.close.http.words import LOCALES, STATES
+from services.close.model import UNTAKEN
 from services.close.policy import Policy
-from shared import web
+from shared import languages, web
 from shared.clock import Clock
 from shared.contracts import actions, api
+from shared.contracts.cases import CaseEvent
 from shared.outbound import Poster, Unanswered
 
 _log = logging.getLogger(__name__)
@@ -81,6 +85,7 @@ class SlackActions:
         self._policy = policy
         self._secret = secret
         self._allowed = tuple(allowed)
+        self._translations = languages.load(LOCALES)
         self._telling: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
@@ -104,15 +109,21 @@ class SlackActions:
         wanted = self._wanted(click, button)
         if wanted is None:
             return  # a link, or a button of a newer release: nothing of ours to do
+        actor = wanted.action.actor
         try:
             async with asyncio.timeout(IN_TIME):
                 outcome = await self._acting.act(wanted.case_id, wanted.action, wanted.key)
         except (TimeoutError, HTTPException):
-            self._tell(click, "Cases cannot be changed at the moment. Try again in a minute.")
-            return
-        problem = _problem(outcome, wanted.action.actor)
+            outcome = None
+        problem = _problem(outcome, actor, self._words(outcome, actor))
         if problem:
             self._tell(click, problem)
+
+    def _words(self, outcome: Outcome | None, actor: str) -> NullTranslations:
+        """Return the texts of the case's team, else of the clicker's."""
+        policy = self._policy()
+        owner = (outcome.case.event.team,) if isinstance(outcome, Rejected) else ()
+        return self._translations[policy.language_of(*owner, *policy.teams_of(actor))]
 
     def _wanted(self, click: Click, button: _Button) -> _Wanted | None:
         about = actions.of_value(button.value)
@@ -178,19 +189,30 @@ def _click(raw: bytes) -> Click | None:
         return None
 
 
-def _problem(outcome: Outcome, actor: str) -> str:
+def _problem(outcome: Outcome | None, actor: str, words: NullTranslations) -> str:
     """Return what the clicker should know; nothing when it was done."""
+    gettext = words.gettext
     match outcome:
+        case None:
+            return gettext("Cases cannot be changed at the moment. Try again in a minute.")
         case Done():
             return ""
         case Rejected(case=case):
-            event = case.event
-            if event.assignee == actor and event.state == "acknowledged":
-                return ""
-            if event.assignee:
-                return f"{event.assignee} has this case: it is {event.state} now."
-            return f"This is not possible any more: the case is {event.state} now."
+            return _rejected(case.event, actor, words)
         case Unfit(title=title):
-            return f"This was not accepted: {title}."
+            return gettext("This was not accepted: %(why)s") % {"why": title}
         case _:
-            return "There is no such case any more."
+            return gettext("There is no such case any more.")
+
+
+def _rejected(event: CaseEvent, actor: str, words: NullTranslations) -> str:
+    gettext = words.gettext
+    if event.assignee == actor and event.state == "acknowledged":
+        return ""
+    state = gettext(STATES[event.state])
+    if event.assignee:
+        text = gettext("%(who)s has this case. Its state is now: %(state)s.")
+        return text % {"who": event.assignee, "state": state}
+    if event.state in UNTAKEN:
+        return gettext("Nobody has taken this case. Take it first.")
+    return gettext("This is not possible any more. The state is now: %(state)s.") % {"state": state}

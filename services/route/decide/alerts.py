@@ -18,7 +18,7 @@ from services.route.model import (
 )
 from shared.business_time import ALWAYS
 from shared.catalog import SCALES, Catalog, Team
-from shared.contracts.cases import CaseEvent, CaseScore, Deadline
+from shared.contracts.cases import NOT_TAKEN, CaseEvent, CaseScore, Deadline
 from shared.contracts.envelope import stable_id
 
 
@@ -73,7 +73,7 @@ def warned(event: CaseEvent, catalog: Catalog, console: str) -> list[Delivery]:
 
     The other warnings only change what was said: whoever works on a case sees its clocks there.
     """
-    if event.reason != policy.NOT_TAKEN or event.state not in ("new", "assigned"):
+    if event.reason != NOT_TAKEN or event.state not in ("new", "assigned"):
         return []
     people = {each.channel for each in known_team(catalog, event.team).channels if each.for_people}
     found = handed_on(event, "case.warned", event.team, catalog, console)

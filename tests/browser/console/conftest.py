@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from typing import Any
 
+import pytest
 import pytest_asyncio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from services.console import handlers
 from services.console.app import MIGRATIONS, build
+from services.console.passwords import hashed
 from services.console.settings import Settings
 from shared import db, migrate
 from shared.consume import Item
@@ -17,12 +24,14 @@ from shared.contracts.base import Message
 from shared.contracts.cases import Alert
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Feedback, Response
-from tests.browser.server import serving
+from tests.browser.server import answering, serving
+from tests.integration.console.test_causes import CALM, FIX, HOT, MANY, NEW
 from tests.support.clock import START, ManualClock
 from tests.support.databases import Databases
 from tests.unit.close.cases import TARGETS, a_score, an_event
 from tests.unit.collect.facts import CATALOG
 
+PASSWORD = "correct horse battery"  # noqa: S105  (of these tests)
 KEY = "0123456789abcdef0123456789abcdef"
 CHINESE = a_score("r-late", START - timedelta(hours=5)).model_copy(
     update={"comment": "账单看不懂，打了三次电话都没有解决。", "language": "zh"}
@@ -34,6 +43,11 @@ def _late() -> Message:
     by = timedelta(hours=5)
     moved = tuple(d.model_copy(update={"due_at": d.due_at - by}) for d in event.deadlines)
     return event.model_copy(update={"deadlines": moved, "opened_at": START - by})
+
+
+def _waiting() -> Message:
+    """A second open case of a customer, so that one may be merged into the other."""
+    return an_event("wait", "c-2", version=4, state="contacted", assignee="lena")
 
 
 def _done(taken: Message) -> Message:
@@ -127,20 +141,62 @@ def the_day() -> list[tuple[str, str, Message]]:
         ("touchback.case.acknowledged.v1", "close", taken),
         ("touchback.case.opened.v1", "route", an_event("new", "c-3")),
         ("touchback.case.opened.v1", "route", _late()),
+        ("touchback.case.opened.v1", "route", _waiting()),
         ("touchback.case.opened.v1", "route", an_event("done", "u1", version=1)),
         ("touchback.case.resolved.v1", "close", _done(an_event("done", "u1"))),
     ]
 
 
+KNOWN: dict[str, dict[str, Any]] = {
+    "root-causes": {"causes": [HOT, CALM, NEW]},
+    "fixes": {"fixes": [FIX]},
+    "recovery": {"recovery": [{"team": "parcels", "root_cause": "damaged", **MANY}]},
+}
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def console(databases: Databases) -> AsyncIterator[str]:
-    """Its address."""
+async def told(databases: Databases) -> AsyncIterator[str]:
+    """The database in which the day has passed."""
     async with databases.one() as dsn:
         await migrate.apply(dsn, "console", MIGRATIONS)
         await _hear(dsn)
-        clock = ManualClock(START + TARGETS["acknowledge"] / 3)
-        with serving(build(_settings(dsn), clock)) as address:
-            yield address
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def close() -> Iterator[str]:
+    """The address of a `close` that knows some figures and does what it is asked."""
+
+    async def known(request: Request) -> JSONResponse:
+        return JSONResponse(KNOWN[request.path_params["name"]])
+
+    async def act(request: Request) -> JSONResponse:
+        taken = an_event("new", "c-3", version=2, state="acknowledged", assignee="lena")
+        return JSONResponse({"case": taken.model_dump(mode="json")})
+
+    routes = [
+        Route("/v1/{name}", known),
+        Route("/v1/cases/{case_id}/{step}", act, methods=["POST"]),
+    ]
+    with answering(Starlette(routes=routes)) as address:
+        yield address
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def console(told: str, close: str) -> AsyncIterator[str]:
+    """The address of one where nobody signs in."""
+    clock = ManualClock(START + TARGETS["acknowledge"] / 3)
+    with serving(build(_settings(told, close, {"console_sign_in": "none"}), clock)) as address:
+        yield address
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def guarded(told: str, close: str) -> AsyncIterator[str]:
+    """The address of one that only Lena enters."""
+    clock = ManualClock(START + TARGETS["acknowledge"] / 3)
+    people = {"console_users": {"lena": hashed(PASSWORD)}}
+    with serving(build(_settings(told, close, people), clock)) as address:
+        yield address
 
 
 async def _hear(dsn: str) -> None:
@@ -154,7 +210,7 @@ async def _hear(dsn: str) -> None:
     await database.close()
 
 
-def _settings(dsn: str) -> Settings:
+def _settings(dsn: str, close: str, more: dict[str, object]) -> Settings:
     return Settings.model_validate(
         {
             "kafka_bootstrap_servers": "localhost:1",
@@ -162,6 +218,7 @@ def _settings(dsn: str) -> Settings:
             "catalog": CATALOG,
             "link_keys": KEY,
             "api_token": "a-token",
-            "console_sign_in": "none",
+            "close_url": close,
+            **more,
         }
     )

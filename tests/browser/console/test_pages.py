@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
+from tests.browser.console.conftest import PASSWORD
 from tests.browser.looking import faults, tab
 
 # Axe looks at every page in one test, on machines that are busy with other tests too.
@@ -14,7 +15,9 @@ PAGES = {
     "nothing": "/?search=nobody",
     "new": "/cases/new",
     "taken": "/cases/c1",
+    "contacted": "/cases/wait",
     "resolved": "/cases/done",
+    "causes": "/causes",
     "customer": "/customers/u1",
     "unknown": "/cases/absent",
 }
@@ -45,3 +48,72 @@ async def test_the_browser_has_nothing_to_complain_about(browser: Browser, conso
         await page.goto(console)
         await page.get_by_text("Live", exact=True).wait_for()
     assert said == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_the_door_is_as_easy_to_find(browser: Browser, guarded: str, language: str) -> None:
+    async with tab(browser, locale=language) as page:
+        await page.goto(guarded + "/cases/new")
+        found = await faults(page, f"console-door-{language}")
+        await page.get_by_role("textbox").first.fill("lena")
+        await page.locator("#password").fill("something else")
+        await page.locator("#password").press("Enter")
+        await page.get_by_role("alert").wait_for()
+        found += await faults(page, f"console-refused-{language}")
+        assert await page.locator("#name").input_value() == "lena"
+        await page.locator("#password").fill(PASSWORD)
+        await page.locator("#password").press("Enter")
+        await page.wait_for_url("**/cases/new")
+        found += await faults(page, f"console-signed-in-{language}")
+    assert found == []
+
+
+async def test_a_case_is_taken_and_handed_over_without_a_mouse(
+    browser: Browser, guarded: str
+) -> None:
+    async with tab(browser, viewport={"width": 1280, "height": 800}) as page:
+        await page.goto(guarded + "/cases/new")
+        await page.locator("#name").press_sequentially("lena")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type(PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/cases/new")
+        await _tab_to(page, "Take")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("heading", name="Next step").wait_for()
+        assert "Taken · lena" in await page.inner_text("main")
+        await _tab_to(page, "Hand over to somebody")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("Marek")  # a select takes the letters of its options
+        assert await page.locator("#to").input_value() != ""
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("knows the customer")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/cases/new")
+
+
+async def _tab_to(page: Page, name: str) -> None:
+    """Press Tab until this has the focus; a ring around it shows where one is."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if await focused.count() and (await focused.inner_text()).strip() == name:
+            shown = await focused.evaluate("each => getComputedStyle(each).outlineStyle")
+            assert shown == "solid"
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+async def test_no_form_needs_a_script(browser: Browser, guarded: str) -> None:
+    async with tab(browser, java_script_enabled=False) as page:
+        await page.goto(guarded + "/")
+        await page.locator("#name").fill("lena")
+        await page.locator("#password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.goto(guarded + "/cases/wait")
+        await page.get_by_text("Do not work on it", exact=True).first.click()
+        await page.locator("#suppress-reason").fill("a known outage")
+        await page.get_by_role("button", name="Do not work on it").click()
+        await page.wait_for_url("**/cases/wait")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
@@ -35,6 +36,7 @@ POLICY = Policy(
     (60, 900, 14400, 172800),
     members={"billing-care": (LENA, MAREK)},
 )
+CHINESE = replace(POLICY, languages={"billing-care": "zh"})
 LINKS = Links(["k" * 32])
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105  (of the provider's own example)
 TOKENS = {"agent": ("cases:read", "cases:act")}
@@ -68,11 +70,19 @@ async def slack() -> AsyncIterator[Told]:
 
 
 @pytest.fixture
-async def http(close: db.Database, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
-    acting = Acting(close, clock, lambda: POLICY)
+def policy() -> Policy:
+    """The catalog as `close` reads it."""
+    return POLICY
+
+
+@pytest.fixture
+async def http(
+    close: db.Database, clock: ManualClock, policy: Policy
+) -> AsyncIterator[httpx.AsyncClient]:
+    acting = Acting(close, clock, lambda: policy)
     routes = [
-        *ActionLinks(acting, LINKS, lambda: POLICY).routes(),
-        *SlackActions(acting, clock, lambda: POLICY, SECRET, ["127.0.0.0/8"]).routes(),
+        *ActionLinks(acting, LINKS, lambda: policy).routes(),
+        *SlackActions(acting, clock, lambda: policy, SECRET, ["127.0.0.0/8"]).routes(),
         *Figures(close, clock, TOKENS).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: web.on_http_error})
@@ -199,7 +209,61 @@ async def test_only_the_second_clicker_sees_that_somebody_was_first(
     assert late.status_code == 200
     [told] = await eventually(lambda: slack.texts, within=10)
     assert (told["response_type"], told["replace_original"]) == ("ephemeral", False)
-    assert told["text"] == "lena has this case: it is acknowledged now."
+    assert told["text"] == "lena has this case. Its state is now: taken."
+    assert len(await published(close)) == 1
+
+
+@pytest.mark.parametrize("policy", [CHINESE], ids=["a Chinese team"])
+async def test_the_clicker_is_told_in_the_language_of_the_team(
+    http: httpx.AsyncClient, slack: Told
+) -> None:
+    await press(http, click(slack, action="touchback.contacted"))
+    await eventually(lambda: len(slack.texts) == 1, within=10)
+    await press(http, click())
+    await press(http, click(slack, user="U0MAREK", at="2.2"))
+    await eventually(lambda: len(slack.texts) == 2, within=10)
+    assert [each["text"] for each in slack.texts] == [
+        "此个案尚无人认领。请先认领。",
+        "lena 正在处理此个案。当前状态：已认领。",
+    ]
+
+
+@pytest.mark.parametrize("policy", [CHINESE], ids=["a Chinese team"])
+async def test_without_a_case_the_clickers_team_says_the_language(
+    http: httpx.AsyncClient, close: db.Database, slack: Told
+) -> None:
+    await close.close()
+    await press(http, click(slack))
+    [told] = await eventually(lambda: slack.texts, within=10)
+    assert told["text"] == "目前无法更改个案。请稍后再试。"
+
+
+async def test_a_contact_before_anybody_took_the_case_takes_it_too(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    page = await http.get(link("contacted"))
+    assert "Nobody has taken this case. Take it first." in page.text
+    assert '<button name="take" value="1">Take the case and save this</button>' in page.text
+    form = {"actor": "lena", "how": "phone", "outcome": "all well", "key": "1", "version": "1"}
+    refused = await http.post(link("contacted"), data=form)
+    assert refused.status_code == 409
+    assert "Nobody has taken this case. Take it first." in refused.text
+    assert '<button name="take" value="1">' in refused.text
+    assert ">all well</textarea>" in refused.text
+    assert await published(close) == []
+    for _ in range(2):
+        done = await http.post(link("contacted"), data={**form, "take": "1", "key": "2"})
+        assert done.status_code == 200
+    said = [(type.split(".")[2], event.actor) for type, event in await published(close)]
+    assert said == [("acknowledged", "lena"), ("contacted", "lena")]
+
+
+async def test_who_took_it_meanwhile_keeps_it(http: httpx.AsyncClient, close: db.Database) -> None:
+    await http.post(link(), data={"actor": "marek", "key": "1"})
+    form = {"actor": "lena", "how": "phone", "outcome": "x", "key": "2", "version": "1"}
+    late = await http.post(link("contacted"), data={**form, "take": "1"})
+    assert late.status_code == 409
+    assert "marek has this case. Nothing was changed." in late.text
     assert len(await published(close)) == 1
 
 

@@ -18,8 +18,8 @@ from services.ask.http.customers import CustomerApi
 from services.ask.http.deliveries import DeliveryApi
 from services.ask.http.once import Door
 from services.ask.letters import Channel
+from services.ask.model import DECIDE
 from services.ask.outbound import Outbound
-from services.ask.record import DECIDE
 from services.ask.rhythms import Walker
 from services.ask.settings import Settings
 from services.ask.sweep import Sender
@@ -41,7 +41,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime = Runtime("ask", settings, clock, MIGRATIONS)
     holder = runtime.catalog()
     links = Links(settings.link_keys)
-    delays = metrics.decision_delay(runtime.registry)
+    delays = metrics.decision_delay(runtime.registry, holder.current)
     desk = Desk(lambda: holder.current, links, settings.public_url, delays)
     heard = [topics.SIGNALS, topics.PROFILES, topics.RESPONSES, topics.CASES]
     runtime.consume(heard, parse=parse, handle=Guard(desk.hear, contacts.erase))
@@ -62,7 +62,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.routes(Api(runtime.database, tokens).routes())
     runtime.routes(CustomerApi(door, pii).routes())
     runtime.routes(BudgetApi(door, lambda: holder.current).routes())
-    runtime.routes(DeliveryApi(door, lambda: holder.current).routes())
+    runtime.routes(DeliveryApi(door, outbound).routes())
     walker = Walker(runtime.database, clock, lambda: holder.current, desk)
     runtime.worker("rhythms", walker.run)
     runtime.worker("expiry", Expiry(runtime.database, clock).run)

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.ask.model import Contact, OptOuts
+from services.ask.model import DECIDE, Contact, OptOuts
 from shared import db, sql
 from shared.contracts.responses import OptOut
 from shared.contracts.signals import Profile
 from shared.erasure import customer_key, tombstones
+from shared.timers import Timer, schedule
 
 QUERIES = sql.load(Path(__file__).parent / "contacts.sql")
 CARD = tuple(field.name for field in fields(Contact))
@@ -113,9 +114,11 @@ async def address(connection: db.Connection, customer: str, field: str) -> tuple
     return (row["value"], row["dead_value"]) if row else ("", None)
 
 
-async def mark_dead(connection: db.Connection, customer: str, field: str) -> None:
-    """Use the address of this field no more, until another one comes."""
-    await connection.execute(QUERIES["mark_dead"], customer, field)
+async def mark_dead(
+    connection: db.Connection, customer: str, field: str, bounced: str | None, known: str | None
+) -> None:
+    """Use the address that bounced no more; `known` is the one on the card, if it is the same."""
+    await connection.execute(QUERIES["mark_dead"], customer, field, bounced, known)
 
 
 async def save_opt_outs(connection: db.Connection, opt_outs: Iterable[OptOut]) -> None:
@@ -157,6 +160,10 @@ async def erase(connection: db.Connection, customer: str, name: str, now: dateti
         await connection.execute(QUERIES[query], customer, name)
     for query in _DELETED:
         await connection.execute(QUERIES[query], customer)
+    waiting = await connection.fetch(QUERIES["waiting_erased"], name)
+    # Timers of their own: setting those that a sweep holds would wait for that sweep.
+    refs = (f"{row['decision_id']}@erased" for row in waiting)
+    await schedule(connection, (Timer(DECIDE, ref, now) for ref in refs))
 
 
 @dataclass(frozen=True, slots=True)

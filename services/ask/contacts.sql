@@ -19,8 +19,8 @@ select value, dead_value from contacts
 where customer_id = $1 and field = $2 and value is not null and not dead
 
 -- name: mark_dead
--- Only the address that is meant: a newer one may have come meanwhile.
-update contacts set dead = true, dead_value = value
+-- The address $3 is not used should it come again; the one that is there now, only if it is $4.
+update contacts set dead = dead or value is not distinct from $4, dead_value = coalesce($3, value)
 where customer_id = $1 and field = $2 and value is not null
 
 -- name: updated_at
@@ -62,10 +62,13 @@ from unnest($1::text[], $2::text[]) as back (customer_id, pseudonym)
 join opt_outs on opt_outs.customer_id = back.pseudonym on conflict do nothing
 
 -- name: erase_candidates
--- They come due and are decided like those of anybody without an address.
+-- Nothing becomes of them any more, which is decided at once.
 update candidates set customer_id = $2, evidence = '{}', signal =
     signal - 'correlation' || jsonb_build_object('customer_id', $2::text, 'attributes', '{}'::jsonb)
 where customer_id = $1
+
+-- name: waiting_erased
+select decision_id from candidates where customer_id = $1
 
 -- name: erase_decisions
 update decisions set customer_id = $2,
@@ -75,7 +78,7 @@ where customer_id = $1
 -- name: erase_invitations
 -- What is being sent at this moment is told by its fence that nobody waits for its outcome.
 update invitations set customer_id = $2, correlation = null, fence = fence + 1, lease_until = null,
-    answer_until = null,
+    answer_until = null, sent_to = null,
     state = case state when 'planned' then 'failed' when 'sending' then 'unknown' else state end,
     reminder = case when reminder in ('planned', 'sending') then 'dropped' else reminder end,
     body = body - 'correlation' || jsonb_build_object('customer_id', $2::text, 'attributes', '{}'::jsonb)

@@ -12,7 +12,7 @@ from prometheus_client import Histogram
 from services.ask import ladder, lives, people, sends, store
 from services.ask.decide.heard import signal_of
 from services.ask.decide.triggers import Found, hear
-from services.ask.decide.turns import Verdict, begin, turn
+from services.ask.decide.turns import Verdict, begin, give_up, turn
 from services.ask.model import DecisionId, Person, Seen
 from services.ask.policy import Book, book
 from services.ask.record import Recorder, come_back, withdrawn
@@ -23,6 +23,7 @@ from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event
 from shared.contracts.responses import OptOut, Response
 from shared.contracts.signals import CustomerErased, Profile, Signal
+from shared.erasure import is_stand_in
 from shared.links import Links
 from shared.records import Record
 from shared.timers import Timer
@@ -30,6 +31,8 @@ from shared.timers import Timer
 Body = TypeVar("Body")
 Heard = tuple[Signal, str | None]
 """A signal and the trace it came with."""
+
+ERASED = "the customer was erased"
 
 
 def parse(record: Record) -> Sequence[Item[Event]]:
@@ -137,7 +140,8 @@ class Desk:
             if key not in known
         ]
         for person in persons.values():
-            verdicts += turn(person, plans, now)
+            erased = is_stand_in(person.customer_id)
+            verdicts += give_up(person, ERASED) if erased else turn(person, plans, now)
         await self._recorder.write(connection, plans, verdicts, now)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from services.ask import contacts, lives
+from services.ask import contacts, lives, metrics
 from services.ask.decide.ladder import Course, climb
-from services.ask.model import Contact
+from services.ask.model import Broken, Contact
 from shared import db
 from shared.catalog.policy import Ladder
 from shared.contracts.responses import Response
+from shared.tallies import Tally
 
 
 async def keep(
@@ -28,14 +29,18 @@ async def keep(
         return
     cards = await contacts.cards(connection, customers)
     rows = await connection.fetch(lives.QUERIES["courses"], customers, now - ladder.within)
-    changes = []
+    changes, tally = [], Tally()
     for row in rows:
         customer = row["customer_id"]
         card = cards.get(customer, Contact())
         rung = climb(card, Course(row["bands"], row["signals"]), ladder)
-        if rung != card.rung:
+        if isinstance(rung, Broken):
+            # A rule that cannot be answered moves nobody.
+            tally.add("rule_errors", metrics.LADDER)
+        elif rung != card.rung:
             changes.append(contacts.Change(customer, "rung", rung, now))
     await contacts.save(connection, changes)
+    await tally.write(connection)
 
 
 async def _save(connection: db.Connection, answers: Sequence[Response]) -> None:

@@ -31,6 +31,9 @@ FAILURES = (
 """Why an ask did not reach its customer; `unknown` is one that may have."""
 
 
+LADDER = "ladder"
+"""Stands where a touchpoint does when a rule of the ladder broke."""
+
 REPORTS = ("delivered", "soft_bounce", "hard_bounce", "complaint")
 
 
@@ -82,19 +85,33 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
         ),
         TallyMetric(
             "rule_errors",
-            "Conditions of touchpoints that could not be evaluated.",
+            "Conditions of touchpoints, and (ladder) of policy.yaml's ladder, that broke.",
             ("touchpoint",),
-            tuple((name,) for name in names),
+            tuple((name,) for name in (*names, LADDER)),
         ),
     ]
 
 
-def decision_delay(registry: CollectorRegistry) -> Histogram:
-    """Return the histogram of how late decisions are."""
-    return Histogram(
+OURSELVES = ("touchback/ask", "touchback/collect", "touchback/close")
+"""The sources of what we hear from each other."""
+
+
+def source(name: str, catalog: Catalog) -> str:
+    """Return the label for a source: one of the catalog, one of us, or `other`."""
+    known = name in OURSELVES or any(each.source == name for each in catalog.sources)
+    return name if known else "other"
+
+
+def decision_delay(registry: CollectorRegistry, catalog: Catalog | None = None) -> Histogram:
+    """Return the histogram of how late decisions are; the sources of the catalog show from the
+    start."""
+    delays = Histogram(
         PREFIX + "event_decision_delay_seconds",
         "From the moment a decision was due (event time, delay and hold window) to the decision.",
         ("source",),
         buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400),
         registry=registry,
     )
+    for each in catalog.sources if catalog else ():
+        delays.labels(each.source)
+    return delays

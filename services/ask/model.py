@@ -29,6 +29,9 @@ CASE_REOPENED = "touchback.case.reopened"
 NOTICE = "touchback.notice"
 """Stands in the place of a survey where a customer is told something, and not asked."""
 
+DECIDE = "decide"
+"""The kind of timer that comes back to a waiting moment; its ref begins with the decision's id."""
+
 OptOuts = frozenset[str | None]
 """The touchpoints that a customer does not want to be asked about; None is all of them."""
 
@@ -196,7 +199,8 @@ class Sending:
     """An invitation that this process, and no other, may send now; `fence` proves it.
 
     `tried` are channels that refused it; `exempt` says that no cap concerns it; `reminds` that it
-    was sent, at `sent_at`, and this is its reminder.
+    was sent, at `sent_at`, and this is its reminder. `sent_to` is the address it went to first,
+    encrypted.
     """
 
     invitation: Invitation
@@ -210,6 +214,7 @@ class Sending:
     exempt: bool = False
     reminds: bool = False
     sent_at: datetime | None = None
+    sent_to: str | None = None
 
     @property
     def tells(self) -> bool:

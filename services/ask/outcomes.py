@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from services.ask import contacts, sends
 from services.ask.letters import Accepted, Ambiguous, Deferred, Outcome, Postponed, Rejected
 from services.ask.model import Contact, Sending
+from services.ask.outbound import Outbound
 from services.ask.policy import FIELDS, reachable
 from shared import db, outbox
 from shared.catalog.catalog import Catalog, NotInCatalog
@@ -99,7 +100,8 @@ async def _sent(
     touchpoint = _touchpoint(catalog, invitation.touchpoint)
     reminder = touchpoint.reminder if touchpoint else None
     remind_at = now + reminder.after if reminder and not sending.tells else None
-    if not await sends.mark_sent(connection, sending, invitation, now, remind_at):
+    until = invitation.expires_at if _awaits_answer(invitation, catalog) else None
+    if not await sends.mark_sent(connection, sending, invitation, now, remind_at, until):
         return
     if not sending.tells:
         await outbox.add(connection, [said("sent", invitation, now)], now)
@@ -107,6 +109,14 @@ async def _sent(
     await _count(connection, counter, invitation.touchpoint, invitation.channel)
     action = "notice_sent" if sending.tells else "ask_sent"
     _log.info("sent", extra={"action": action, **_about(sending)})
+
+
+def _awaits_answer(invitation: Invitation, catalog: Catalog) -> bool:
+    """Whether its silence will be known: who answers an anonymous survey is not."""
+    try:
+        return not catalog.survey(invitation.survey).anonymous
+    except NotInCatalog:
+        return False
 
 
 async def _failed(
@@ -207,7 +217,7 @@ async def reported(
     sending: Sending,
     state: str,
     report: Report,
-    catalog: Catalog,
+    outbound: Outbound,
     now: datetime,
 ) -> None:
     """Act on a report: a bounce ends an address, a complaint is a wish to be left alone."""
@@ -221,11 +231,20 @@ async def reported(
         await outbox.add(connection, [_wish(wish, now)], now)
     if report.outcome != "hard_bounce":
         return
-    field = FIELDS.get(sending.channel)
-    if field:
-        await contacts.mark_dead(connection, asked.customer_id, field)
+    await _end_address(connection, sending, outbound)
     if state in ("sent", "unknown"):
-        await _bounced(connection, sending, catalog, now)
+        await _bounced(connection, sending, outbound.catalog(), now)
+
+
+async def _end_address(connection: db.Connection, sending: Sending, outbound: Outbound) -> None:
+    """End the use of the address that it was sent to: a newer one may have come meanwhile."""
+    field, customer = FIELDS.get(sending.channel), sending.invitation.customer_id
+    if field is None:
+        return
+    known, _ = await contacts.address(connection, customer, field)
+    sent_to = sending.sent_to
+    same = sent_to is None or outbound.same(known, sent_to)
+    await contacts.mark_dead(connection, customer, field, sent_to, known if same else None)
 
 
 async def _bounced(

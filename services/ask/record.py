@@ -8,10 +8,10 @@ from datetime import datetime
 
 from prometheus_client import Histogram
 
-from services.ask import lives, store
+from services.ask import lives, metrics, store
 from services.ask.decide.gates import explain, gone, next_possible_at, useful_until
 from services.ask.decide.turns import Verdict, released_at
-from services.ask.model import NOTICE, Act, Ask, Candidate, Later, Silent
+from services.ask.model import DECIDE, NOTICE, Act, Ask, Candidate, Later, Silent
 from services.ask.policy import Book, Plan
 from shared import db, logs, outbox
 from shared.catalog.catalog import Catalog
@@ -21,9 +21,6 @@ from shared.links import Links
 from shared.tallies import Tally
 from shared.timers import Timer, schedule
 from shared.wake import notify
-
-DECIDE = "decide"
-"""The kind of timer that comes back to a waiting moment; its ref begins with the decision's id."""
 
 CAPS = ("cap_person", "cap_touchpoint", "cap_answered")
 
@@ -116,7 +113,7 @@ class Recorder:
     def _observe(self, verdict: Verdict, now: datetime) -> None:
         if verdict.plan is not None:
             late = now - released_at(verdict.candidate, verdict.plan)
-            source = verdict.candidate.signal.source
+            source = metrics.source(verdict.candidate.signal.source, self._catalog())
             self._delays.labels(source).observe(max(0.0, late.total_seconds()))
 
 
@@ -157,7 +154,7 @@ def decision_of(verdict: Verdict, version: str, now: datetime) -> asks.Decision:
         decided_at=now,
         outcome=_outcome(verdict),
         silence=made.reason if isinstance(made, Silent) else None,
-        rules=explain(facts, plan, made, now) if plan else gone(candidate.touchpoint),
+        rules=explain(facts, plan, made, now) if plan else gone(candidate.touchpoint, made),
         catalog_version=version,
         probability=plan.sample if plan else 1.0,
         attribution=candidate.attribution,

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from services.ask.model import Sending
+from services.ask.policy import FIELDS
 from shared import db, sql
 from shared.contracts.asks import Invitation
 
@@ -18,7 +19,8 @@ async def claim(
     connection: db.Connection, channel: str, now: datetime, lease_until: datetime
 ) -> Sending | None:
     """Take the oldest ask or reminder that may leave by this channel now; None when none may."""
-    row = await connection.fetchrow(QUERIES["claim"], channel, now, lease_until)
+    keys = (channel, now, lease_until, FIELDS.get(channel))
+    row = await connection.fetchrow(QUERIES["claim"], *keys)
     return _sending(row) if row else None
 
 
@@ -28,11 +30,11 @@ async def mark_sent(
     invitation: Invitation,
     now: datetime,
     remind_at: datetime | None,
+    answer_until: datetime | None,
 ) -> bool:
     """Write down that it was accepted; False when someone wrote down another outcome."""
     body = invitation.model_dump(mode="json")
-    until = None if sending.tells else invitation.expires_at
-    return await _marked(connection, "sent", sending, now, body, remind_at, until)
+    return await _marked(connection, "sent", sending, now, body, remind_at, answer_until)
 
 
 async def mark_failed(connection: db.Connection, sending: Sending, invitation: Invitation) -> bool:
@@ -63,12 +65,13 @@ async def mark_reminded(
 async def expire(
     connection: db.Connection, now: datetime, repeatable: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """Take asks from senders that died; returns id and channel of those that nobody knows of."""
+    """Take asks from senders that died; returns id and channel of those that nobody knows of.
+
+    A reminder of theirs is let go: its ask was sent, and is no lost one.
+    """
     rows = await connection.fetch(QUERIES["expire"], now, list(repeatable))
     return [
-        (str(row["invitation_id"]), row["channel"])
-        for row in rows
-        if row["channel"] not in repeatable
+        (str(row["invitation_id"]), row["channel"]) for row in rows if row["state"] == "unknown"
     ]
 
 
@@ -178,4 +181,5 @@ def _sending(row: db.Row) -> Sending:
         exempt=row["exempt"],
         reminds=row["reminds"],
         sent_at=row["sent_at"],
+        sent_to=row["sent_to"],
     )

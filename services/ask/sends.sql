@@ -4,6 +4,10 @@ update invitations
 set fence = fence + 1, attempts = attempts + 1, lease_until = $3,
     state = case state when 'planned' then 'sending' else state end,
     sending_at = case state when 'planned' then $2 else sending_at end,
+    sent_to = case state when 'planned' then (
+        select value from contacts
+        where contacts.customer_id = invitations.customer_id and field = $4 and not dead
+    ) else sent_to end,
     reminder = case state when 'planned' then reminder else 'sending' end
 where invitation_id = any(array(
     select invitation_id from invitations
@@ -11,7 +15,7 @@ where invitation_id = any(array(
     order by next_at limit 1 for update skip locked
 ))
 returning body, channel, fence, attempts, useful_until, answer_within, traceparent, tried, exempt,
-          reminder is not distinct from 'sending' as reminds, sent_at
+          reminder is not distinct from 'sending' as reminds, sent_at, sent_to
 
 -- name: sent
 -- Also an ask whose lease ended meanwhile: nobody sent it again, so this is the truth about it.
@@ -110,7 +114,7 @@ on conflict do nothing returning invitation_id
 
 -- name: invitation
 select body, channel, state, fence, attempts, useful_until, answer_within, traceparent, tried,
-       exempt, sent_at, false as reminds
+       exempt, sent_at, sent_to, false as reminds
 from invitations where invitation_id = $1 for update
 
 -- name: bounced

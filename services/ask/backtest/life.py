@@ -173,7 +173,8 @@ class Life:
         ladder = self._catalog.policy.ladder
         bands = [each for at, each in more.bands if at >= said.at - ladder.within]
         rung = climb(person.contact, Course(bands, more.signals), ladder)
-        person.contact = replace(person.contact, rung=rung)
+        if not isinstance(rung, Broken):
+            person.contact = replace(person.contact, rung=rung)
 
     def _let_go(self, person: Person, at: datetime) -> None:
         if len(person.seen) > MANY:

@@ -61,9 +61,13 @@ def explain(facts: Facts, plan: Plan, decision: Decision, now: datetime) -> tupl
     return tuple(traces)
 
 
-def gone(touchpoint: str) -> tuple[RuleTrace, ...]:
-    """Explain the end of a moment whose touchpoint left the catalog while it waited."""
-    return (_trace("in_catalog", True, {"name": touchpoint}),)
+def gone(touchpoint: str, decision: Decision) -> tuple[RuleTrace, ...]:
+    """Explain the end of a moment that was given up while it waited: its touchpoint left the
+    catalog, or whatever else the decision names as the problem."""
+    problem = decision.problem if isinstance(decision, Silent) else None
+    if problem is None:
+        return (_trace("in_catalog", True, {"name": touchpoint}),)
+    return (_trace("trigger", True, {"problem": problem}),)
 
 
 def next_possible_at(facts: Facts, plan: Plan) -> datetime | None:

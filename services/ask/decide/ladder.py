@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.ask.model import Contact, Rung
+from services.ask.model import Broken, Contact, Rung
 from shared.catalog.fields import LADDER_RULES
 from shared.catalog.policy import Ladder
 from shared.contracts.base import Band
@@ -23,8 +23,8 @@ class Course:
     signals: int = 0
 
 
-def climb(contact: Contact, course: Course, ladder: Ladder) -> Rung:
-    """Return the highest rung whose rule holds; a rule that cannot be answered moves nobody."""
+def climb(contact: Contact, course: Course, ladder: Ladder) -> Rung | Broken:
+    """Return the highest rung whose rule holds."""
     bands = course.bands
     counts = {band: bands.count(band) for band in ("low", "mid", "high")}
     answers = {**counts, "total": len(bands), "last": bands[-1] if bands else ""}
@@ -37,5 +37,5 @@ def climb(contact: Contact, course: Course, ladder: Ladder) -> Rung:
             }
         )
         return next((step for step in STEPS if getattr(ladder, step).holds(inputs)), "prospect")
-    except RuleFailed:
-        return contact.rung
+    except RuleFailed as error:
+        return Broken(error.reason)

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from services.ask.decide.gates import chance
 from services.ask.policy import Plan
+from shared.contracts.envelope import stable_id
 from shared.contracts.signals import Signal
 
 RHYTHM = "touchback.rhythm"
@@ -56,7 +57,8 @@ def signal(plan: Plan, customer_id: str, slot: Slot) -> Signal:
     return Signal(
         signal=RHYTHM,
         source="touchback/ask",
-        source_event_id=f"{plan.touchpoint}/{customer_id}/{slot.number}",
+        # Ids of events stay when a customer is erased: who it is must not stand in them.
+        source_event_id=f"{plan.touchpoint}/{slot.number}/{stable_id('rhythm', customer_id)}",
         customer_id=customer_id,
         occurred_at=slot.at,
     )

@@ -24,8 +24,9 @@ from services.ask.policy import NOTHING, Book, Plan
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a moment. `plan` is None when its touchpoint left the catalog, `facts` are what
-    it was decided on: enough to explain it later, however the customer's life went on."""
+    """What came of a moment. `plan` is None when it was given up: its touchpoint left the catalog,
+    or its customer is nobody any more. `facts` are what it was decided on: enough to explain it
+    later, however the customer's life went on."""
 
     candidate: Candidate
     plan: Plan | None
@@ -55,6 +56,13 @@ def turn(person: Person, book: Book, now: datetime) -> Iterator[Verdict]:
             if isinstance(verdict.decision, Ask) and verdict.plan and not verdict.plan.exempt:
                 winner = candidate
             yield verdict
+
+
+def give_up(person: Person, problem: str) -> list[Verdict]:
+    """End all that waits of somebody who is nobody any more."""
+    ends = Silent("not_eligible", problem)
+    waiting, person.waiting = person.waiting, {}
+    return [Verdict(each, None, _known(person, each), ends) for each in waiting.values()]
 
 
 def released_at(candidate: Candidate, plan: Plan | None) -> datetime:

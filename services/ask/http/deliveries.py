@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -14,8 +13,8 @@ from starlette.routing import Route
 
 from services.ask import outcomes, sends
 from services.ask.http.once import Door, Said, parsed
+from services.ask.outbound import Outbound
 from shared import db, web
-from shared.catalog.catalog import Catalog
 from shared.contracts.api import Body
 from shared.contracts.base import Moment
 
@@ -37,9 +36,9 @@ class Report(Body):
 class DeliveryApi:
     """POST /v1/deliveries."""
 
-    def __init__(self, door: Door, catalog: Callable[[], Catalog]) -> None:
+    def __init__(self, door: Door, outbound: Outbound) -> None:
         self._door = door
-        self._catalog = catalog
+        self._outbound = outbound
 
     def routes(self) -> list[Route]:
         """Return the paths."""
@@ -59,7 +58,7 @@ class DeliveryApi:
             id, channel = sending.invitation.invitation_id, sending.channel
             if await sends.add_report(connection, id, said.outcome, channel, said.at):
                 report = outcomes.Report(said.outcome, said.at)
-                await outcomes.reported(connection, sending, state, report, self._catalog(), now)
+                await outcomes.reported(connection, sending, state, report, self._outbound, now)
             return 202, {"invitation_id": id, "outcome": said.outcome}
 
         return await self._door.write(request, holder, "delivery.report", body, work)

@@ -167,6 +167,10 @@ class Post:
 
     def sender(self, channel: str) -> Sender:
         """The loop of one channel."""
+        return Sender(self.pool, self.clock, Wake(self.pool), self.outbound(), channel)
+
+    def outbound(self) -> Outbound:
+        """What messages are made from, and all channels."""
         hooks = {
             name: HookChannel(
                 lambda name=name: self.current().policy.channels.outlet(name),  # type: ignore[misc]
@@ -177,8 +181,7 @@ class Post:
         }
         mails = MailChannel(Composer("ask@shop.example"), self.mailer)
         every = {"email": mails, "kafka": TopicChannel(), **hooks}
-        outbound = Outbound(self.current, Links(KEYS), PII, every, URL)
-        return Sender(self.pool, self.clock, Wake(self.pool), outbound, channel)
+        return Outbound(self.current, Links(KEYS), PII, every, URL)
 
     def desk(self) -> Decider:
         """What hears and decides."""

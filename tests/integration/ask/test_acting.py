@@ -15,7 +15,7 @@ from shared import db
 from shared.catalog.catalog import Catalog
 from shared.consume import Item
 from shared.contracts.asks import Decision
-from shared.contracts.envelope import Event
+from shared.contracts.envelope import Event, stable_id
 from shared.contracts.signals import Profile, Signal
 from shared.links import Links
 from tests.support.clock import START, ManualClock
@@ -86,7 +86,7 @@ async def test_a_rhythm_comes_to_everybody_of_its_segment_once_per_period(
         (decision,) = await decisions(pool, name)
         slot = next_slot(plan, name, START)
         assert decision.occurred_at == slot.at
-        assert decision.source_event_id == f"relationship/{name}/{slot.number}"
+        assert decision.source_event_id == f"relationship/{slot.number}/{stable_id('rhythm', name)}"
     assert await decisions(pool, "home") == []
 
 

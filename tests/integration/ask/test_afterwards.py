@@ -10,12 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from services.ask import contacts, lives
+from services.ask import contacts, lives, sends
 from services.ask.handlers import Desk as Decider
 from services.ask.http.deliveries import DeliveryApi
 from services.ask.http.once import Door
 from services.ask.metrics import decision_delay
 from shared.links import Links
+from shared.pii import Pii
 from tests.integration.ask.ground import (
     KEYS,
     PII,
@@ -55,6 +56,18 @@ async def test_who_did_not_answer_is_reminded_once_and_that_counts_nowhere(post:
     assert (await states(post.pool), await events(post.pool)) == (["sent"], ["sent", "reminded"])
     async with post.pool.connection() as connection:
         assert (await lives.load(connection, ["kim"], START))["kim"].history.last_contact == START
+
+
+async def test_a_reminder_whose_sender_died_is_let_go_and_no_lost_ask(post: Post) -> None:
+    await reminded(post)
+    async with post.pool.transaction() as connection:
+        claimed = await sends.claim(connection, "email", post.clock.now(), post.clock.now())
+    assert claimed is not None
+    assert claimed.reminds
+    post.clock.advance(timedelta(seconds=1))
+    await post.sender("email").expire()
+    assert (await post.reminder(), await states(post.pool)) == ("unknown", ["sent"])
+    assert await failures(post.pool) == {}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +177,7 @@ async def test_a_provider_that_asks_for_years_holds_no_budget_for_years(post: Po
 async def report(post: Post, outcome: str, key: str = "k") -> int:
     """Tell what became of the only ask."""
     door = Door(post.pool, TOKENS, post.clock)
-    app = Starlette(routes=DeliveryApi(door, post.current).routes())
+    app = Starlette(routes=DeliveryApi(door, post.outbound()).routes())
     headers = {"Authorization": "Bearer all", "Idempotency-Key": key}
     said: Mapping[str, str] = {
         "invitation_id": await post.invitation(),
@@ -217,6 +230,56 @@ async def test_an_address_that_bounced_is_not_used_when_it_comes_again_and_a_new
         await tell(post.pool, decider, a_signal("again", customer="kim"))
         await post.sender("email").step()
         assert await states(post.pool) == [state]
+
+
+async def use_address(post: Post, address: str, day: int) -> None:
+    """The card says another address from that day on."""
+    card = a_profile(PII.encrypt(address), "kim", START + timedelta(days=day))
+    async with post.pool.transaction() as connection:
+        await contacts.save_profiles(connection, [card])
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "left"),
+    [
+        pytest.param([], None, id="no other came"),
+        pytest.param(["new@example.com"], "new@example.com", id="a newer one came"),
+        pytest.param(["kim@example.com"], None, id="the same one came again"),
+        pytest.param(["new@example.com", "kim@example.com"], None, id="a newer one, and it again"),
+    ],
+)
+async def test_a_late_bounce_ends_the_address_that_bounced_and_no_newer_one(
+    post: Post, meanwhile: list[str], left: str | None
+) -> None:
+    post.use("email")
+    await post.plan()
+    await post.sender("email").step()
+    for day, address in enumerate(meanwhile, 1):
+        await use_address(post, address, day)
+    await report(post, "hard_bounce")
+    async with post.pool.connection() as connection:
+        token = (await contacts.cards(connection, ["kim"]))["kim"].email
+        _, bounced = await contacts.address(connection, "kim", "email")
+        assert await connection.fetchval("select sent_to from invitations") is not None
+    assert (PII.decrypt(token) if token else None) == left
+    assert left is None or PII.decrypt(bounced or "") == "kim@example.com"
+
+
+async def test_a_bounce_whose_key_is_gone_ends_no_address_and_stops_no_mail(post: Post) -> None:
+    post.use("email")
+    await post.plan()
+    await post.sender("email").step()
+    async with post.pool.transaction() as connection:
+        foreign = Pii(["another key" * 3]).encrypt("kim@example.com")
+        await connection.execute("update invitations set sent_to = $1", foreign)
+    await report(post, "hard_bounce")
+    async with post.pool.transaction() as connection:
+        assert (await contacts.cards(connection, ["kim"]))["kim"].email is not None
+        for table in ("deliveries", "invitations", "decisions"):
+            await connection.execute(f"delete from {table}")  # noqa: S608  (tables of ours)
+    await tell(post.pool, post.desk(), a_signal("again", customer="kim"))
+    await post.sender("email").step()
+    assert await states(post.pool) == ["sent"]
 
 
 async def test_a_complaint_is_a_wish_to_be_left_alone(post: Post) -> None:

@@ -19,7 +19,9 @@ from services.ask.http.budget import BudgetApi
 from services.ask.http.customers import CustomerApi
 from services.ask.http.deliveries import DeliveryApi
 from services.ask.http.once import Door
-from shared import db, web
+from services.ask.outbound import Outbound
+from shared import db, tallies, web
+from shared.catalog.fields import LADDER_RULES
 from shared.catalog.policy import Ladder
 from shared.consume import Item
 from shared.contracts.base import Band
@@ -27,7 +29,8 @@ from shared.contracts.envelope import Event
 from shared.contracts.responses import Response
 from shared.contracts.signals import CustomerErased
 from shared.erasure import Guard
-from tests.integration.ask.ground import PII, plan, states
+from shared.links import Links
+from tests.integration.ask.ground import KEYS, PII, URL, plan, states
 from tests.support.clock import START, ManualClock
 from tests.support.wait import eventually
 from tests.unit.ask.moments import a_catalog, a_profile, a_signal, an_event, an_opt_out, hours
@@ -55,7 +58,7 @@ async def api(pool: db.Database, clock: ManualClock) -> AsyncIterator[httpx.Asyn
     routes = [
         *CustomerApi(door, PII).routes(),
         *BudgetApi(door, lambda: catalog).routes(),
-        *DeliveryApi(door, lambda: catalog).routes(),
+        *DeliveryApi(door, Outbound(lambda: catalog, Links(KEYS), PII, {}, URL)).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: web.on_http_error})
     headers = {"Authorization": "Bearer all"}
@@ -336,6 +339,17 @@ async def test_an_answer_moves_a_customer_on_the_ladder_and_a_replay_does_not(
         changed = [a_response("r2", "kim", "low")]
         await ladder.keep(connection, Ladder(), changed, [], START + hours(1))
         assert (await contacts.cards(connection, ["kim"]))["kim"].rung == "customer"
+
+
+async def test_a_rule_of_the_ladder_that_breaks_moves_nobody_and_is_counted(
+    pool: db.Database,
+) -> None:
+    broken = Ladder(advocate=LADDER_RULES.condition("100 / answers.low > 1"))
+    await plan(pool, "kim")
+    async with pool.transaction() as connection:
+        await ladder.keep(connection, broken, [a_response("r1", "kim", "high")], [], START)
+        assert (await contacts.cards(connection, ["kim"]))["kim"].rung == "customer"
+        assert (await tallies.read(connection))["rule_errors"] == {("ladder",): 1}
 
 
 def a_response(id: str, customer: str, band: Band) -> Response:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from services.ask import contacts, metrics, store
 from services.ask.handlers import Desk, parse
 from services.ask.http import Api
-from services.ask.record import DECIDE
+from services.ask.model import DECIDE
 from shared import db, outbox, tallies, web
 from shared.consume import Item
 from shared.contracts.asks import Decision, Invitation

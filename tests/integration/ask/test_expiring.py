@@ -15,8 +15,9 @@ from shared.contracts.responses import Response
 from tests.integration.ask.ground import PII, Post, events, said_of, tell
 from tests.integration.ask.test_afterwards import REMINDER, report
 from tests.integration.ask.test_channels import NOTICE
+from tests.support.catalogs import SURVEY
 from tests.support.clock import START
-from tests.unit.ask.moments import a_profile, a_signal, an_answer
+from tests.unit.ask.moments import POLICY, a_catalog, a_profile, a_signal, an_answer
 
 FORTNIGHT = timedelta(days=14)
 TICK = timedelta(microseconds=1)
@@ -115,6 +116,15 @@ async def test_a_notice_awaits_no_answer(post: Post) -> None:
     assert await post.sender("email").step()
     post.clock.advance(FORTNIGHT + timedelta(days=1))
     assert (await expired(post), len(post.mails.mails)) == (0, 1)
+
+
+async def test_nobody_knows_who_kept_silent_about_an_anonymous_survey(post: Post) -> None:
+    files = {"surveys/delivery.yaml": SURVEY + "anonymous: true\n", "policy.yaml": POLICY}
+    post.catalog = a_catalog(files)
+    await post.plan()
+    assert await post.sender("email").step()
+    post.clock.advance(FORTNIGHT + timedelta(days=1))
+    assert (await expired(post), await events(post.pool)) == (0, ["sent"])
 
 
 async def test_a_reminder_gives_no_more_time(post: Post) -> None:

@@ -139,6 +139,8 @@ async def test_the_metrics_show_what_was_decided_and_zeros_for_the_rest(
     await runtime.database.close()
     lines = set(text.splitlines())
     for line in (
+        'touchback_event_decision_delay_seconds_count{source="shop"} 0.0',
+        'touchback_rule_errors_total{touchpoint="ladder"} 0.0',
         'touchback_decisions_total{decision="ask",touchpoint="delivered"} 1.0',
         'touchback_silences_total{reason="outranked",touchpoint="delivered"} 1.0',
         'touchback_silences_total{reason="stale_event",touchpoint="late"} 0.0',

@@ -15,9 +15,8 @@ from services.ask import metrics
 from services.ask.decide.memory import Memory
 from services.ask.decide.turns import Verdict
 from services.ask.handlers import Desk
-from services.ask.model import Contact, Silent
+from services.ask.model import DECIDE, Contact, Silent
 from services.ask.policy import book
-from services.ask.record import DECIDE
 from shared import db
 from shared.consume import Item
 from shared.contracts.envelope import Event

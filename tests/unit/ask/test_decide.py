@@ -222,7 +222,7 @@ def test_a_broken_rule_and_a_vanished_touchpoint_have_their_traces() -> None:
     assert (first.rule, first.verdict) == ("trigger", "stopped")
     assert first.compared == {"problem": "no such key: days"}
     assert {trace.verdict for trace in others} == {"not_run"}
-    assert gone("delivered")[0].compared == {"name": "delivered"}
+    assert gone("delivered", Silent("not_eligible"))[0].compared == {"name": "delivered"}
 
 
 def test_attribution_comes_from_the_event_and_else_from_the_touchpoint() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.ask.decide.ladder import Course, climb
-from services.ask.model import Contact, Rung
+from services.ask.model import Broken, Contact, Rung
 from shared.catalog.fields import LADDER_RULES
 from shared.catalog.policy import Ladder
 from shared.contracts.base import Band
@@ -36,6 +36,6 @@ def test_a_business_draws_its_own_lines() -> None:
     assert climb(Contact(value=1000.5), Course(signals=1), ladder) == "loyal"
 
 
-def test_a_rule_that_cannot_be_answered_moves_nobody() -> None:
+def test_a_rule_that_cannot_be_answered_says_so() -> None:
     ladder = Ladder(customer=LADDER_RULES.condition("100 / signals.total > 1"))
-    assert climb(Contact(rung="loyal"), Course(), ladder) == "loyal"
+    assert isinstance(climb(Contact(rung="loyal"), Course(), ladder), Broken)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from services.ask import metrics
 from services.ask.policy import book
 from tests.unit.ask.moments import a_catalog, hours
@@ -30,3 +32,15 @@ def test_every_reason_of_every_touchpoint_shows_as_zero_from_the_start() -> None
     assert ("delivered", "stale_event") in zeros["silences"]
     assert len(zeros["silences"]) == 5 * 16
     assert ("email", "unknown") in zeros["invitation_failures"]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        pytest.param("shop", "shop", id="a source of the catalog"),
+        pytest.param("touchback/close", "touchback/close", id="one of us"),
+        pytest.param("shop-of-yesterday", "other", id="one that left the catalog"),
+    ],
+)
+def test_a_metric_names_no_source_that_is_not_configured(name: str, label: str) -> None:
+    assert metrics.source(name, a_catalog()) == label

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from services.close import record, store
 from services.close.decide import escalated, transition
-from services.close.model import Action, Answered, Attach, Case, Changed, Rescored, replayed
+from services.close.model import Action, Answered, Attach, Case, Changed, Raised, Rescored, replayed
 from services.close.policy import Policy
 from shared import db
 from shared.consume import Item
@@ -155,9 +155,15 @@ def _follow(batch: _Batch, type: str, body: CaseEvent, now: datetime) -> None:
         # Every event carries the whole case: one we never heard of begins here.
         batch.new[body.case_id] = batch.cases[body.case_id] = replayed(None, "opened", body)
     elif type == ATTACHED and score not in batch.scores:
-        batch.act(known, Attach(body.score), now)
+        batch.act(known, Attach(body.score, raised=_raised(body)), now)
     batch.scores.add(score)
     batch.joined.append((body.case_id, body.score))
+
+
+def _raised(body: CaseEvent) -> Raised | None:
+    if body.raised_from is None:
+        return None
+    return Raised(body.raised_from, body.priority, body.deadlines, body.routing_path)
 
 
 def _rescored(batch: _Batch, response: Response, now: datetime) -> None:

@@ -68,11 +68,22 @@ CLOCKS: tuple[Clock, ...] = ("acknowledge", "contact", "resolve")
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """A further low score is more urgent than the case was `before`; its clocks run since then."""
+
+    before: str
+    priority: str
+    deadlines: tuple[Deadline, ...]
+    routing_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Attach:
     """A further low score of the same customer at the same touchpoint, or of a merged case."""
 
     score: CaseScore
     reason: Literal["low_score_joined", "merged_from"] = "low_score_joined"
+    raised: Raised | None = None
 
 
 @dataclass(frozen=True, slots=True)

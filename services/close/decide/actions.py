@@ -20,6 +20,7 @@ from services.close.model import (
     Case,
     Changed,
     PersonAction,
+    Raised,
     Refused,
     Rescored,
 )
@@ -172,13 +173,34 @@ def _end(
 
 def _attach(case: Case, action: Attach, now: datetime) -> Changed:
     newest = max(case.event.score, action.score, key=lambda score: score.received_at)
-    changes = {"actor": "close", "score": newest}
+    changes: dict[str, Any] = {"actor": "close", "score": newest}
+    if action.raised is not None and case.event.state not in TERMINAL:
+        case, more = _raised(case, action.raised, now)
+        changes |= more
     if case.event.state in DONE:
         return reopened(case, "attached", "low_score_after_resolution", changes, now)
     if case.event.state == "waiting_customer":
         # The customer has come back, with this.
         changes["state"] = "contacted"
     return changed(case, "attached", action.reason, changes, now)
+
+
+def _raised(case: Case, raised: Raised, now: datetime) -> tuple[Case, dict[str, Any]]:
+    """Return the case with the clocks of its new priority, and what else changes with it."""
+    calendar = clocks.calendar_of(case.event)
+    new = {each.clock: each for each in raised.deadlines if clocks.is_ours(each)}
+    hurried = clocks.retargeted if case.event.state in DONE else clocks.sooner
+    after = tuple(
+        hurried(each, new[each.clock], now, calendar) if each.clock in new else each
+        for each in case.event.deadlines
+    )
+    changes = {
+        "priority": raised.priority,
+        "raised_from": raised.before,
+        "routing_path": raised.routing_path,
+        "deadlines": after,
+    }
+    return case.with_deadlines(after), changes
 
 
 def _rescored(case: Case, action: Rescored, now: datetime) -> Changed | Refused:

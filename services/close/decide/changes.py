@@ -17,7 +17,7 @@ _STOPS: Mapping[EventType, Clock] = {
     "contacted": "contact",
     "resolved": "resolve",
 }
-_PASSING = {"note": None, "escalated_to": None}
+_PASSING = {"note": None, "escalated_to": None, "raised_from": None}
 """Belongs to one event only: the next one does not say it again."""
 
 

@@ -56,6 +56,20 @@ def go_on(deadline: Deadline, now: datetime, calendar: Calendar) -> Deadline:
     return again.model_copy(update={"due_at": moment(again, 1.0, calendar)})
 
 
+def sooner(old: Deadline, new: Deadline, now: datetime, calendar: Calendar) -> Deadline:
+    """Return the clock that runs out first: the one there was, or that of a higher priority."""
+    if old.met_at is not None:
+        return old
+    old = go_on(old, now, calendar)
+    return new.model_copy(update={"cycle": old.cycle}) if new.due_at < old.due_at else old
+
+
+def retargeted(old: Deadline, new: Deadline, now: datetime, calendar: Calendar) -> Deadline:
+    """Return a clock of the past with the target that it is to be started afresh with."""
+    targets = {"target_seconds": new.target_seconds, "measure": new.measure}
+    return old.model_copy(update=targets)
+
+
 def stop(deadline: Deadline, now: datetime, calendar: Calendar) -> Deadline:
     """Stop the clock for good, with what it took in both measures."""
     if deadline.met_at is not None:

@@ -44,6 +44,29 @@ async def test_a_score_that_joined_already_does_not_join_again(close: db.Databas
     assert len(await published(close)) == 1
 
 
+async def test_a_score_that_is_more_urgent_raises_the_case_and_its_timer(
+    close: db.Database,
+) -> None:
+    calm, score = an_event(priority="normal"), a_score("r2", START)
+    sooner = tuple(
+        each.model_copy(
+            update={"due_at": START + TARGETS["acknowledge"] / 3, "target_seconds": 300}
+        )
+        for each in calm.deadlines
+    )
+    urgent = {"version": 2, "score": score, "priority": "high", "raised_from": "normal"}
+    joined = calm.model_copy(update={**urgent, "deadlines": sooner})
+    await take(close, told(calm))
+    await take(close, told(joined, "touchback.case.attached.v1"))
+    [(_, event)] = await published(close)
+    assert (event.priority, event.raised_from) == ("high", "normal")
+    async with close.connection() as connection:
+        due = await connection.fetchval("select due_at from timers")
+        counts = await store.open_now(connection, START, START, metrics.AGES)
+    assert due - START < timedelta(minutes=2, seconds=31)  # half of five minutes
+    assert [(each.priority, each.open) for each in counts] == [("high", 1)]
+
+
 async def test_a_case_first_heard_of_by_a_joining_score_begins_there(close: db.Database) -> None:
     await take(close, told(an_event(version=2), "touchback.case.attached.v1"))
     async with close.connection() as connection:

@@ -19,6 +19,7 @@ from services.close.model import (
     Case,
     Changed,
     EventType,
+    Raised,
     Refused,
     Rescored,
     replayed,
@@ -26,6 +27,7 @@ from services.close.model import (
 from shared.contracts.cases import CaseEvent, CasePolicy, Clock, EscalationAt
 from tests.support.clock import START
 from tests.unit.close.cases import a_case, a_score
+from tests.unit.close.test_raised import HIGH, MINUTE, clocks
 from tests.unit.close.test_transition import act
 
 NAMES = st.sampled_from(
@@ -94,9 +96,15 @@ class Life(RuleBasedStateMachine):
             assert outcome == Refused("outdated_version", POSSIBLE[event.state])
         self.follow(outcome)
 
-    @rule(number=st.integers(2, 9))
-    def another_low_score_comes(self, number: int) -> None:
-        outcome = transition(self.case, Attach(a_score(f"r{number}", self.now)), self.now)
+    @rule(number=st.integers(2, 9), urgent=st.booleans())
+    def another_low_score_comes(self, number: int, urgent: bool) -> None:
+        raised = Raised("high", "higher", clocks(HIGH, (self.now - START) / MINUTE), ())
+        score = a_score(f"r{number}", self.now)
+        before = self.case.running
+        outcome = transition(self.case, Attach(score, raised=raised if urgent else None), self.now)
+        if isinstance(outcome, Changed) and not outcome.reopened:
+            now_due = {each.clock: each.due_at for each in outcome.case.running}
+            assert all(now_due[each.clock] <= each.due_at for each in before)
         assert isinstance(outcome, Changed)
         self.follow(outcome)
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from aiokafka import ConsumerRecord
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from shared import db, inbox, outbox, topics
 from shared.clock import Clock
@@ -125,6 +125,8 @@ class Counters:
 
     consumed: Counter
     duplicate: Counter
+    seconds: Histogram
+    topic: Callable[[str], str]
 
 
 class Consumer(Generic[T]):
@@ -159,7 +161,8 @@ class Consumer(Generic[T]):
         """
         self.busy = True
         try:
-            return await self._until_stored(records)
+            with self._counters.seconds.labels(topics.group(self._service)).time():
+                return await self._until_stored(records)
         finally:
             self.busy = False
 
@@ -215,7 +218,8 @@ class Consumer(Generic[T]):
                 await self._store_one(record, items)
 
     def _count(self, records: Sequence[Record]) -> None:
-        for topic, count in _count(record.topic for record in records).items():
+        named = (self._counters.topic(record.topic) for record in records)
+        for topic, count in _count(named).items():
             self._counters.consumed.labels(topic, topics.group(self._service)).inc(count)
 
     async def _store_one(self, record: Record, items: Sequence[Item[T]]) -> None:

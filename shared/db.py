@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from shared.clock import monotonic
 from shared.errors import Unavailable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -85,15 +86,26 @@ class Database:
     def __init__(self, dsn: str, schema: str, *, max_size: int = 10) -> None:
         self.dsn = dsn
         self.schema = schema
-        self._max_size = max_size
+        self.max_size = max_size
+        self.on_lent: Callable[[float], None] = lambda seconds: None
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    @property
+    def idle(self) -> int:
+        """How many connections are open and lent to nobody."""
+        return self._pool.get_idle_size() if self._pool else 0
+
+    @property
+    def used(self) -> int:
+        """How many connections are lent."""
+        return self._pool.get_size() - self.idle if self._pool else 0
 
     async def open(self) -> None:
         """Make the pool; connects to nothing yet."""
         self._pool = await asyncpg.create_pool(
             self.dsn,
             min_size=0,
-            max_size=self._max_size,
+            max_size=self.max_size,
             init=_json_codecs,
             timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,
@@ -118,10 +130,12 @@ class Database:
         """Lend a connection; raises Unavailable when PostgreSQL is away at the start of it."""
         if self._pool is None:
             raise Unavailable("PostgreSQL is not connected yet")
+        asked = monotonic()
         try:
             lent = await self._pool.acquire(timeout=CONNECT_TIMEOUT)
         except AWAY as error:
             raise Unavailable(f"PostgreSQL is away: {error or type(error).__name__}") from error
+        self.on_lent(monotonic() - asked)
         try:
             yield lent
         except asyncpg.InterfaceError as error:

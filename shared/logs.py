@@ -33,6 +33,18 @@ def traceparent() -> str | None:
     return _traceparent.get()
 
 
+def trace_id() -> str | None:
+    """Return the id of the trace that the work at hand is part of."""
+    parent = _traceparent.get()
+    return parent.split("-")[1] if parent else None
+
+
+def example() -> dict[str, str] | None:
+    """Return what a measurement carries along, so that its trace can be found."""
+    found = trace_id()
+    return {"trace_id": found} if found else None
+
+
 @contextmanager
 def trace(parent: str | None) -> Iterator[None]:
     """Do the work inside as part of this trace, or of a new one."""
@@ -60,9 +72,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        parent = traceparent()
-        if parent:
-            line["trace_id"] = parent.split("-")[1]
+        if found := trace_id():
+            line["trace_id"] = found
         given = {k: v for k, v in vars(record).items() if k not in _STANDARD}
         line |= {k: self._without_rows(v) if isinstance(v, str) else v for k, v in given.items()}
         if record.exc_info:

@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import Metric
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from shared import db, inbox, kafka, migrate, retention, web
@@ -30,19 +26,12 @@ from shared.catalog import CatalogHolder
 from shared.clock import Clock, monotonic
 from shared.consume import Consumer, Gate, Handle, Parse
 from shared.errors import SchemaOutdated
-from shared.metrics import (
-    DEAD_LETTERS,
-    GaugeReader,
-    Kernel,
-    Snapshot,
-    TallyMetric,
-    kernel_gauges,
-    read_tallies,
-)
+from shared.metrics import GaugeReader, Kernel, TallyMetric, dead_letters
 from shared.pulse import Pulse
 from shared.relay import Relay
+from shared.scrape import Scrape
 from shared.settings import Settings
-from shared.subscriptions import Subscriptions, Topics
+from shared.subscriptions import Subscriptions, Topics, named
 from shared.timers import Handler, Sweep
 from shared.wake import Wake
 
@@ -66,17 +55,16 @@ class Runtime:
         self.wake = Wake(self.database)
         self.registry = CollectorRegistry()
         self.source_topics: tuple[str, ...] = ()
-        self._kernel = Kernel(self.registry)
-        self._snapshot = Snapshot()
-        self.registry.register(self._snapshot)
+        self._kernel = Kernel(self.registry, service)
+        self._kernel.follow_pool(self.database)
+        self._scrape = Scrape(self.registry, self.database, clock, self._kernel)
         self._timers: dict[str, Handler] = {}
         self._workers: dict[str, Work] = {}
         self._routes: list[BaseRoute] = []
         self._kept: list[retention.Rule] = []
-        self._tallies: list[TallyMetric] = [DEAD_LETTERS]
-        self._gauges: list[GaugeReader] = [kernel_gauges]
         self._pulses: list[Pulse] = []
-        self._subscriptions = Subscriptions(service, settings, self._kernel.lag)
+        self._subscriptions = Subscriptions(service, settings, clock)
+        self._kernel.follow_backlog(self._subscriptions.backlog)
         self._relay = Relay(
             self.database,
             self.wake,
@@ -124,6 +112,9 @@ class Runtime:
             gate=gate,
         )
         self._subscriptions.add(from_topics, consumer)
+        names = [name for name in named(from_topics) if not name.startswith("^")]
+        self._kernel.reads(names)
+        self.tallies(lambda: [dead_letters(names)])
         return consumer
 
     def timers(self, handlers: Mapping[str, Handler]) -> None:
@@ -142,19 +133,19 @@ class Runtime:
         """Serve these besides the probes and metrics."""
         self._routes += routes
 
-    def tallies(self, metrics: Sequence[TallyMetric]) -> None:
-        """Expose these counters of the tallies table."""
-        self._tallies += metrics
+    def tallies(self, metrics: Callable[[], Sequence[TallyMetric]]) -> None:
+        """Expose these counters of the tallies table, as they are when asked for."""
+        self._scrape.tallies.append(metrics)
 
     def gauges(self, reader: GaugeReader) -> None:
         """Expose what this reads from the database at each scrape."""
-        self._gauges.append(reader)
+        self._scrape.gauges.append(reader)
 
     def application(self) -> Starlette:
         """Return the web application, whose lifespan starts and stops everything else."""
         routes = [
             *web.probes(self.missing, self.stalled),
-            Route("/metrics", self._metrics),
+            Route("/metrics", self._scrape.endpoint),
             *self._routes,
         ]
         templates = [route for route in routes if isinstance(route, (Route, Mount))]
@@ -188,21 +179,6 @@ class Runtime:
         if self._subscriptions and not self._subscriptions.formed:
             absent.append("kafka: not connected, or the group has not formed yet")
         return absent
-
-    async def _metrics(self, request: Request) -> Response:
-        try:
-            async with asyncio.timeout(5.0), self.database.connection() as connection:
-                found: list[Metric] = [*await read_tallies(connection, self._tallies)]
-                for reader in self._gauges:
-                    found += await reader(connection, self.clock.now())
-                self._snapshot.metrics = found
-        except db.AWAY as error:
-            # The counters of the last scrape stay: absent ones would look like a reset.
-            _log.warning(
-                "metrics are those of the last scrape",
-                extra={"action": "metrics_stale", "error": str(error)},
-            )
-        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
     # --- running -------------------------------------------------------------------------------
 
@@ -250,7 +226,9 @@ class Runtime:
                 _log.critical("no progress", extra={"action": "stalled", "loops": dead})
                 # A stuck loop may hold up an orderly stop too; everything durable is committed.
                 os._exit(70)
-            await asyncio.sleep(5.0)
+            asked = monotonic()
+            await asyncio.sleep(1.0)
+            self._kernel.loop.observe(max(0.0, monotonic() - asked - 1.0))
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:

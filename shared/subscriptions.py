@@ -11,9 +11,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from prometheus_client import Gauge
 
 from shared import kafka, topics
+from shared.backlog import Backlog, Place
+from shared.clock import Clock
 from shared.consume import BATCH, Consumer, raw_batch, unread_batch
 from shared.pulse import Pulse
 from shared.records import Record
@@ -27,6 +28,11 @@ START = 30.0
 
 Topics = Sequence[str] | Callable[[], Sequence[str]]
 """Names of topics; one that begins with ^ is a pattern, which must fit a whole name."""
+
+
+def named(from_topics: Topics) -> tuple[str, ...]:
+    """Return them as they are now."""
+    return tuple(from_topics() if callable(from_topics) else from_topics)
 
 
 def wanted(from_topics: Sequence[str]) -> tuple[Sequence[str], str | None]:
@@ -61,14 +67,14 @@ class Joined(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships
 class Subscriptions:
     """All that a service reads, as members of its one group."""
 
-    def __init__(self, service: str, settings: Settings, lag: Gauge) -> None:
+    def __init__(self, service: str, settings: Settings, clock: Clock) -> None:
         self._service = service
         self._settings = settings
-        self._lag = lag
+        self._clock = clock
+        self.backlog = Backlog()
         self._wanted: list[tuple[Topics, Consumer[Any]]] = []
         self._broker: KafkaBroker | None = None
         self._joined: list[Joined] = []
-        self._lagging: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._wanted)
@@ -131,7 +137,12 @@ class Subscriptions:
         )
 
         async def take(batch: list[Record]) -> None:
-            self._put_back(await consumer.take(batch))
+            held = await consumer.take(batch)
+            self._put_back(held)
+            waiting = {each.position for each in held}
+            for each in batch:
+                if each.position not in waiting:
+                    self.backlog.took((each.topic, each.partition), each.timestamp / 1000)
 
         subscriber(take)
 
@@ -157,7 +168,7 @@ class Subscriptions:
             member.resume(*(waiting - shut))
 
     def _topics(self) -> list[tuple[str, ...]]:
-        return [tuple(topics() if callable(topics) else topics) for topics, _ in self._wanted]
+        return [named(from_topics) for from_topics, _ in self._wanted]
 
     def _members(self) -> list[AIOKafkaConsumer]:
         subscribers = self._broker.subscribers if self._broker else ()
@@ -172,19 +183,17 @@ class Subscriptions:
 
     async def _measure_lag(self) -> int:
         """Publish how much waits; returns how much of it is being worked on."""
-        lag = dict.fromkeys(self._lagging, 0)  # a topic that moved to another replica is 0 here
+        waiting: dict[Place, int] = {}
         left_alone = 0
         for member in self._members():
             for partition in member.assignment():
                 # Unknown until the first fetch; the position waits for that fetch too.
                 end = member.highwater(partition)
-                behind = end - await member.position(partition) if end else 0
-                lag[partition.topic] = lag.get(partition.topic, 0) + max(0, behind)
-                left_alone += max(0, behind) if partition in member.paused() else 0
-        self._lagging = set(lag)
-        for topic, behind in lag.items():
-            self._lag.labels(topic, topics.group(self._service)).set(behind)
-        return sum(lag.values()) - left_alone
+                behind = max(0, end - await member.position(partition)) if end else 0
+                waiting[partition.topic, partition.partition] = behind
+                left_alone += behind if partition in member.paused() else 0
+        self.backlog.look(waiting, self._clock.now().timestamp())
+        return sum(waiting.values()) - left_alone
 
     async def _leave(self, broker: KafkaBroker) -> None:
         self._broker = None

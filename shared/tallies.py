@@ -5,13 +5,13 @@ They are raised in the transaction that did the thing they count, and read when 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared import db, kernel
+from shared.labels import Labels
 
-Labels = tuple[str, ...]
 _SEPARATOR = "\x1f"
 
 
@@ -19,9 +19,11 @@ _SEPARATOR = "\x1f"
 class Tally:
     """Counts gathered during one transaction, written by one statement at its end."""
 
-    counts: Counter[tuple[str, Labels]] = field(default_factory=Counter)
+    counts: defaultdict[tuple[str, Labels], float] = field(
+        default_factory=lambda: defaultdict(float)
+    )
 
-    def add(self, metric: str, *labels: str, by: int = 1) -> None:
+    def add(self, metric: str, *labels: str, by: float = 1) -> None:
         """Count: `labels` are the label values in the order the metric declares them."""
         self.counts[metric, labels] += by
 
@@ -34,7 +36,7 @@ class Tally:
             kernel.QUERIES["tallies_add"],
             [metric for (metric, _), _ in rows],
             [_SEPARATOR.join(labels) for (_, labels), _ in rows],
-            [float(count) for _, count in rows],
+            [count for _, count in rows],
         )
 
 
@@ -44,8 +46,3 @@ async def read(connection: db.Connection) -> Mapping[str, Mapping[Labels, float]
     for row in await connection.fetch(kernel.QUERIES["tallies_read"]):
         found.setdefault(row["metric"], {})[tuple(row["labels"])] = row["value"]
     return found
-
-
-def zeros(label_sets: Iterable[Labels]) -> dict[Labels, float]:
-    """Label sets that must show as 0 before their first event."""
-    return dict.fromkeys(label_sets, 0.0)

@@ -8,17 +8,21 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from prometheus_client import Histogram
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import logs
 from shared.clock import monotonic
 from shared.contracts.api import Problem
+from shared.labels import OTHER
 from shared.settings import Tokens
 
 _log = logging.getLogger(__name__)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LARGEST_BODY = 16 * 1024
 
 PAGE_HEADERS: Mapping[str, str] = {
@@ -115,7 +119,7 @@ def path_template(scope: Scope, routes: Sequence[Route | Mount]) -> str:
     for route in routes:
         if route.matches(scope)[0] is not Match.NONE:
             return route.path
-    return "other"
+    return OTHER
 
 
 class Timed:
@@ -130,6 +134,11 @@ class Timed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        template = path_template(scope, self._routes)
+        with logs.trace(Headers(scope=scope).get("traceparent")):
+            await self._measured(template, scope, receive, send)
+
+    async def _measured(self, template: str, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = monotonic(), 500
 
         async def watch(message: Message) -> None:
@@ -141,9 +150,10 @@ class Timed:
         try:
             await self._app(scope, receive, watch)
         finally:
-            template = path_template(scope, self._routes)
-            labels = (template, scope["method"], str(status))
-            self._histogram.labels(*labels).observe(monotonic() - started)
+            # Anybody may make up a method.
+            method = scope["method"] if scope["method"] in METHODS else OTHER
+            measured = self._histogram.labels(template, method, str(status))
+            measured.observe(monotonic() - started, logs.example())
 
 
 Missing = Callable[[], Awaitable[list[str]]]

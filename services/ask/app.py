@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.ask import contacts, metrics, retention
+from prometheus_client.metrics_core import Metric
+
+from services.ask import contacts, lives, metrics, retention
 from services.ask.channels.hook import HookChannel
 from services.ask.channels.mail import Composer, MailChannel
 from services.ask.channels.smtp import Mailer
@@ -23,7 +26,7 @@ from services.ask.outbound import Outbound
 from services.ask.rhythms import Walker
 from services.ask.settings import Settings
 from services.ask.sweep import Sender
-from shared import topics
+from shared import db, topics
 from shared.catalog.catalog import Catalog
 from shared.clock import Clock
 from shared.erasure import Guard
@@ -32,6 +35,7 @@ from shared.links import Links
 from shared.outbound import Poster
 from shared.pii import Pii
 from shared.runtime import Runtime
+from shared.tallies import read as read_tallies
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -66,7 +70,16 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     walker = Walker(runtime.database, clock, lambda: holder.current, desk)
     runtime.worker("rhythms", walker.run)
     runtime.worker("expiry", Expiry(runtime.database, clock).run)
-    runtime.tallies(metrics.tallies(holder.current))
+    runtime.tallies(lambda: metrics.tallies(holder.current))
+
+    async def deadlines(connection: db.Connection, now: datetime) -> Sequence[Metric]:
+        waiting = {
+            name: await lives.undecided(connection, now - timedelta(seconds=seconds))
+            for name, seconds in metrics.DEADLINES.items()
+        }
+        return metrics.deadlines(await read_tallies(connection), waiting, holder.current)
+
+    runtime.gauges(deadlines)
     return runtime
 
 

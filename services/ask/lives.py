@@ -253,3 +253,9 @@ def _history(
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def undecided(connection: db.Connection, before: datetime) -> dict[str, int]:
+    """Count, by source, moments whose time came before this and that nobody decided."""
+    rows = await connection.fetch(QUERIES["undecided"], before)
+    return {row["source"]: row["waiting"] for row in rows}

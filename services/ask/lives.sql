@@ -116,3 +116,10 @@ order by swept_until limit 1 for update skip locked
 
 -- name: rhythm_swept
 update rhythms set swept_until = $2 where touchpoint = $1
+
+-- name: undecided
+-- Moments whose timer should have run so long ago, by source.
+select signal ->> 'source' as source, count(distinct decision_id) as waiting
+from timers join candidates on candidates.decision_id = split_part(ref, '@', 1)::uuid
+where kind = 'decide' and timers.due_at < $1
+group by 1

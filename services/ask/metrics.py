@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from itertools import product
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.metrics_core import Metric
 
 from services.ask.policy import SENDS
 from shared.catalog.catalog import Catalog
 from shared.contracts.asks import Outcome, Silence
 from shared.metrics import PREFIX, TallyMetric
+from shared.tallies import Tally
+from shared.times import Counts
 
 FAILURES = (
     "stale_event",
@@ -34,6 +39,17 @@ FAILURES = (
 LADDER = "ladder"
 """Stands where a touchpoint does when a rule of the ladder broke."""
 
+DEADLINES: Mapping[str, float] = {
+    "decision_deadlines_breached": 60.0,
+    "decisions_overdue": 3600.0,
+}
+"""Seconds after which a decision is late, and after which it counts as one that never comes."""
+
+_DECIDED = {
+    "decision_deadlines": "Moments that are decided, or late; without those of a stale backlog.",
+    "decision_deadlines_breached": "Moments that were not decided within 60 s of being due.",
+    "decisions_overdue": "Moments that were not decided within an hour of being due.",
+}
 REPORTS = ("delivered", "soft_bounce", "hard_bounce", "complaint")
 
 
@@ -100,6 +116,33 @@ def source(name: str, catalog: Catalog) -> str:
     """Return the label for a source: one of the catalog, one of us, or `other`."""
     known = name in OURSELVES or any(each.source == name for each in catalog.sources)
     return name if known else "other"
+
+
+def count_decided(tally: Tally, source: str, late: float) -> None:
+    """Count a moment that is decided, and which deadlines it missed."""
+    tally.add("decision_deadlines", source)
+    for metric, seconds in DEADLINES.items():
+        if late > seconds:
+            tally.add(metric, source)
+
+
+def deadlines(
+    counts: Counts, waiting: Mapping[str, Mapping[str, int]], catalog: Catalog
+) -> list[Metric]:
+    """Return how many moments were decided in time.
+
+    `waiting` are those not decided yet, by deadline missed and source: an undecided moment is late
+    when its time is over, and not only once somebody decides it.
+    """
+    zeros = tuple((each,) for each in (*(each.source for each in catalog.sources), *OURSELVES))
+    overdue = {"decision_deadlines": waiting["decision_deadlines_breached"], **waiting}
+    found: list[Metric] = []
+    for name, help in _DECIDED.items():
+        sums = Counter(counts.get(name, {}))
+        for each, count in overdue[name].items():
+            sums[(source(each, catalog),)] += count
+        found.append(TallyMetric(name, help, ("source",), zeros).family(sums))
+    return found
 
 
 def decision_delay(registry: CollectorRegistry, catalog: Catalog | None = None) -> Histogram:

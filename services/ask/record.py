@@ -68,7 +68,7 @@ class Recorder:
         await outbox.add(connection, messages, now)
         if planned:
             await notify(connection, "sends")
-        await _tally(decided).write(connection)
+        await _tally(decided, self._catalog(), now).write(connection)
 
     def _plan(self, verdict: Verdict, plan: Plan, channel: str, now: datetime) -> store.Planned:
         token = self._links.sign("survey", _id(verdict))
@@ -112,9 +112,14 @@ class Recorder:
 
     def _observe(self, verdict: Verdict, now: datetime) -> None:
         if verdict.plan is not None:
-            late = now - released_at(verdict.candidate, verdict.plan)
-            source = metrics.source(verdict.candidate.signal.source, self._catalog())
-            self._delays.labels(source).observe(max(0.0, late.total_seconds()))
+            with logs.trace(verdict.candidate.traceparent):
+                source = metrics.source(verdict.candidate.signal.source, self._catalog())
+                measured = self._delays.labels(source)
+                measured.observe(_late(verdict, verdict.plan, now), logs.example())
+
+
+def _late(verdict: Verdict, plan: Plan, now: datetime) -> float:
+    return max(0.0, (now - released_at(verdict.candidate, plan)).total_seconds())
 
 
 async def withdrawn(
@@ -211,9 +216,13 @@ def _timer(candidate: Candidate, plan: Plan | None) -> Timer:
     return Timer(DECIDE, f"{candidate.decision_id}@{at.isoformat()}", at)
 
 
-def _tally(verdicts: Iterable[Verdict]) -> Tally:
+def _tally(verdicts: Iterable[Verdict], catalog: Catalog, now: datetime) -> Tally:
     tally = Tally()
     for verdict in verdicts:
+        if verdict.plan is not None and verdict.decision != Silent("stale_event"):
+            late = _late(verdict, verdict.plan, now)
+            source = metrics.source(verdict.candidate.signal.source, catalog)
+            metrics.count_decided(tally, source, late)
         touchpoint = verdict.candidate.touchpoint
         tally.add("decisions", touchpoint, _outcome(verdict))
         if isinstance(verdict.decision, Silent):

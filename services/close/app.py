@@ -34,8 +34,13 @@ def build(settings: Settings, clock: Clock) -> Runtime:
 
     async def gauges(connection: db.Connection, now: datetime) -> Sequence[Metric]:
         open_now = await store.open_now(connection, now, now + policy.SOON, metrics.AGES)
-        found = [*metrics.gauges(open_now, current()), *metrics.audited(auditor.clean_at)]
-        return [*found, *metrics.histograms(await tallies.read(connection), current())]
+        counts, unmarked = await tallies.read(connection), await store.unmarked(connection, now)
+        return [
+            *metrics.gauges(open_now, current()),
+            *metrics.audited(auditor.clean_at),
+            *metrics.deadlines(counts, unmarked, current()),
+            *metrics.histograms(counts, current()),
+        ]
 
     eraser = Eraser(current)
     runtime.consume(
@@ -53,6 +58,6 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.routes(ActionLinks(acting, links, current).routes())
     secret, allowed = settings.slack_signing_secret, settings.outbound_allow
     runtime.routes(SlackActions(acting, clock, current, secret, allowed).routes())
-    runtime.tallies(metrics.counters(current()))
+    runtime.tallies(lambda: metrics.counters(current()))
     runtime.gauges(gauges)
     return runtime

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,8 +18,10 @@ from services.close.model import CLOCKS, Changed, OpenCount
 from services.close.policy import Policy
 from shared.contracts.base import Band
 from shared.contracts.cases import CaseEvent, Clock
+from shared.labels import Labels
 from shared.metrics import PREFIX, TallyMetric
-from shared.tallies import Labels, Tally
+from shared.tallies import Tally
+from shared.times import INFINITE, Counts, Times
 
 LABELS = ("team", "priority")
 Timed: TypeAlias = Clock | Literal["close"]
@@ -32,6 +33,10 @@ _COUNTED = {
     "resolved": ("cases_resolved", "Cases that were put right; one reopened may count again."),
     "reopened": ("cases_reopened", "Cases opened again by a person or by a further low score."),
     "escalated": ("cases_escalated", "Times that others were told because time had passed."),
+    "reassigned": (
+        "case_transfers",
+        "Cases that were handed to another team, by the one that got it.",
+    ),
     "closed": ("cases_closed", "Cases that were closed because the customer agreed."),
     "closed_unconfirmed": (
         "cases_closed_unconfirmed",
@@ -40,7 +45,14 @@ _COUNTED = {
 }
 _DECIDED: tuple[Clock, ...] = ("route", *CLOCKS)
 _TIMED: tuple[Timed, ...] = (*CLOCKS, "close")
-_INFINITE = "+Inf"
+TIMES: Mapping[Timed, Times] = {
+    clock: Times(
+        f"case_time_to_{clock}",
+        f"From the response to the first {clock}, of cases that came so far; completed only.",
+        LABELS,
+    )
+    for clock in _TIMED
+}
 
 
 def counters(policy: Policy) -> list[TallyMetric]:
@@ -56,23 +68,32 @@ def counters(policy: Policy) -> list[TallyMetric]:
         )
     )
     found.append(TallyMetric("cases_without_timer", "Cases that the auditor gave a timer back."))
+    return found
+
+
+def deadlines(
+    counts: Counts, unmarked: Mapping[str, Mapping[Labels, int]], policy: Policy
+) -> list[Metric]:
+    """Return how each clock was decided; `unmarked` ran out, and no timer came back to them yet.
+
+    So a breach shows when its time is over, whatever became of the timers.
+    """
+    found: list[Metric] = []
     for clock in _DECIDED:
-        found.append(
-            TallyMetric(
+        late = unmarked.get(clock, {})
+        for name, help in (
+            (
                 f"case_{clock}_deadlines",
                 f"Cases whose first {clock} clock is decided: met, or run out, open or not.",
-                LABELS,
-                zeros,
-            )
-        )
-        found.append(
-            TallyMetric(
+            ),
+            (
                 f"case_{clock}_deadlines_breached",
                 f"Cases whose first {clock} clock ran out, counted when it did.",
-                LABELS,
-                zeros,
-            )
-        )
+            ),
+        ):
+            sums = Counter(counts.get(name, {}))
+            sums.update(late)
+            found.append(TallyMetric(name, help, LABELS, policy.labels).family(sums))
     return found
 
 
@@ -95,49 +116,13 @@ def count_decided(tally: Tally, event: CaseEvent, clock: Clock, *, breached: boo
 def count_time(
     tally: Tally, event: CaseEvent, clock: Timed, took: timedelta, boundaries: Sequence[int]
 ) -> None:
-    """Put a time into its histogram; whole seconds are enough for what people do."""
-    seconds = max(0, round(took.total_seconds()))
-    place = bisect_left(boundaries, seconds)
-    edge = str(boundaries[place]) if place < len(boundaries) else _INFINITE
-    tally.add(f"case_time_to_{clock}", *_labels(event), edge)
-    tally.add(f"case_time_to_{clock}_sum", *_labels(event), by=seconds)
+    """Put a time into its histogram."""
+    TIMES[clock].count(tally, _labels(event), took.total_seconds(), boundaries)
 
 
-def histograms(
-    counts: Mapping[str, Mapping[Labels, float]], policy: Policy
-) -> list[HistogramMetricFamily]:
+def histograms(counts: Counts, policy: Policy) -> list[HistogramMetricFamily]:
     """Return the times from response to action, out of the tallies."""
-    return [_histogram(clock, counts, policy) for clock in _TIMED]
-
-
-def _histogram(
-    clock: Timed, counts: Mapping[str, Mapping[Labels, float]], policy: Policy
-) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(
-        f"{PREFIX}case_time_to_{clock}_seconds",
-        f"From the response to the first {clock}, of cases that came so far; completed only.",
-        labels=LABELS,
-    )
-    found, sums = (
-        counts.get(f"case_time_to_{clock}", {}),
-        counts.get(f"case_time_to_{clock}_sum", {}),
-    )
-    # Boundaries of earlier targets stay: their counts would be lost to the buckets above.
-    stored = {int(edge) for _, _, edge in found if edge != _INFINITE}
-    edges = [str(edge) for edge in sorted(stored.union(policy.boundaries))] + [_INFINITE]
-    for labels in sorted({*policy.labels, *((team, priority) for team, priority, _ in found)}):
-        family.add_metric(labels, _cumulative(found, labels, edges), sums.get(labels, 0.0))
-    return family
-
-
-def _cumulative(
-    found: Mapping[Labels, float], labels: Labels, edges: Sequence[str]
-) -> list[tuple[str, float]]:
-    total, buckets = 0.0, []
-    for edge in edges:
-        total += found.get((*labels, edge), 0.0)
-        buckets.append((edge if edge == _INFINITE else str(float(edge)), total))
-    return buckets
+    return [each.family(counts, policy.labels, policy.boundaries) for each in TIMES.values()]
 
 
 def gauges(counts: Sequence[OpenCount], policy: Policy) -> list[Metric]:
@@ -159,7 +144,7 @@ def gauges(counts: Sequence[OpenCount], policy: Policy) -> list[Metric]:
         overdue.add_metric(labels, found.overdue if found else 0)
         if found:
             oldest.add_metric(labels, found.oldest.timestamp())
-    return [open_, soon, overdue, oldest, _ages(counts)]
+    return [open_, soon, overdue, oldest, _ages(known, policy)]
 
 
 def audited(clean_at: datetime | None) -> list[Metric]:
@@ -172,16 +157,17 @@ def audited(clean_at: datetime | None) -> list[Metric]:
     return [heartbeat]
 
 
-def _ages(counts: Sequence[OpenCount]) -> Metric:
+def _ages(counts: Mapping[Labels, OpenCount], policy: Policy) -> Metric:
     help = "How long open cases have been open."
     family = GaugeHistogramMetricFamily(f"{PREFIX}cases_open_age_seconds", help, labels=LABELS)
-    for each in counts:
-        places = Counter(each.age_buckets)
+    for labels in sorted({*policy.labels, *counts}):
+        each = counts.get(labels)
+        places = Counter(each.age_buckets if each else ())
         buckets, total = [], 0
-        for place, edge in enumerate((*map(str, AGES), _INFINITE)):
+        for place, edge in enumerate((*map(str, AGES), INFINITE)):
             total += places[place]
             buckets.append((edge, float(total)))
-        family.add_metric((each.team, each.priority), buckets, each.age_sum)
+        family.add_metric(labels, buckets, each.age_sum if each else 0.0)
     return family
 
 

@@ -9,16 +9,10 @@ from typing import get_args
 
 from shared import business_time, languages
 from shared.business_time import Calendar
-from shared.catalog import Catalog, Member, RootCause, Targets, Team
+from shared.catalog import Catalog, Member, RootCause, Team, targets
 from shared.catalog.fields import Priority
 
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
-
-BOUNDARIES = tuple(
-    timedelta(seconds=seconds)
-    for seconds in (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200)
-) + tuple(timedelta(days=days) for days in (1, 2, 3, 5, 7, 10, 14))
-"""Where the histograms of times are cut, besides at the configured targets."""
 
 SOON = timedelta(hours=1)
 """A clock that runs out within this time makes its case one that is due soon."""
@@ -67,12 +61,9 @@ class Policy:
 
 def of(catalog: Catalog) -> Policy:
     """Take from the catalog what concerns this service."""
-    targets = [team.target(priority) for team in catalog.teams for priority in PRIORITIES]
-    spans = {span for target in targets for span in _spans(target)}
-    seconds = sorted({round(span.total_seconds()) for span in spans.union(BOUNDARIES)})
     return Policy(
         frozenset(team.team for team in catalog.teams),
-        tuple(seconds),
+        targets.boundaries(catalog.teams),
         {team.team: _calendar(team) for team in catalog.teams},
         {team.team: team.root_causes for team in catalog.teams},
         {team.team: team.members for team in catalog.teams},
@@ -89,7 +80,3 @@ def _calendar(team: Team) -> Calendar:
     }
     holidays = team.calendar.holidays if team.calendar else None
     return business_time.calendar(team.time_zone, spans, holidays)
-
-
-def _spans(targets: Targets) -> tuple[timedelta, ...]:
-    return (targets.route, targets.acknowledge, targets.contact, targets.resolve)

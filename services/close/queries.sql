@@ -141,3 +141,23 @@ select team, priority, count(*) as open, count(*) filter (where next_due_at < $1
 from cases
 where state in ('new', 'assigned', 'acknowledged', 'contacted', 'waiting_customer')
 group by team, priority
+
+-- name: breaches_unmarked
+-- First clocks that ran out, of cases that the sweep has not come to: it may be late, or not run.
+select team, priority, deadline->>'clock' as clock, count(*) as late
+from cases
+left join case_alerts using (case_id)
+cross join lateral jsonb_array_elements(snapshot->'deadlines') as deadline
+where state in ('new', 'assigned', 'acknowledged', 'contacted', 'waiting_customer')
+  and cases.cycle = 1 and (next_due_at < $1 or not route_decided)
+  and moment(deadline->>'due_at') < $1
+  and case deadline->>'clock'
+      when 'route' then not route_decided
+           and coalesce(first_alert_delivered_at > moment(deadline->>'due_at'), true)
+      when 'confirm' then false
+      else deadline->>'met_at' is null and deadline->>'paused_at' is null
+           and not exists (select from case_breaches
+                           where case_breaches.case_id = cases.case_id
+                             and case_breaches.cycle = 1 and clock = deadline->>'clock')
+      end
+group by team, priority, clock

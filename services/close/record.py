@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from services.close import metrics, store
 from services.close.decide import next_at
-from services.close.model import DONE, Case, Changed
+from services.close.model import CLOCKS, DONE, Case, Changed
 from services.close.policy import Policy
 from shared import db, outbox, timers
 from shared.contracts.cases import Clock, Deadline
@@ -129,8 +129,16 @@ async def _count(
 
 
 def _late(change: Changed) -> list[Deadline]:
-    late = [each for each in change.met if each.breached and each.clock != "confirm"]
-    return [*late, change.ran_out] if change.ran_out else late
+    """Return every clock that has run out by now, also one that no timer has come back to yet."""
+    at = change.case.event.at
+    mine = [each for each in change.case.event.deadlines if each.clock in CLOCKS]
+    return [each for each in mine if each.breached or _ran_out(each, at)]
+
+
+def _ran_out(deadline: Deadline, at: datetime) -> bool:
+    """Say so of a clock that runs, or did until this very change."""
+    runs = deadline.met_at is None and deadline.paused_at in (None, at)
+    return runs and deadline.due_at < at
 
 
 def _count_clocks(
@@ -140,6 +148,7 @@ def _count_clocks(
     case = change.case
     for deadline in _late(change):
         if (case.id, deadline.clock, 1) in marked:
+            marked.remove((case.id, deadline.clock, 1))  # the next change says so again
             metrics.count_decided(tally, case.event, deadline.clock, breached=True)
     for met in change.met:
         if met.clock == "confirm":

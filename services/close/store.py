@@ -14,6 +14,7 @@ from shared.contracts.api import Fixed
 from shared.contracts.base import Message
 from shared.contracts.cases import CaseEvent, CaseScore, CaseState, Clock
 from shared.contracts.responses import Response
+from shared.labels import Labels
 
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 
@@ -213,6 +214,14 @@ async def open_now(
     """Count the open cases of each team and priority; `ages` are where their ages are cut."""
     rows = await connection.fetch(QUERIES["cases_now"], now, soon, list(ages))
     return [OpenCount(**{**dict(row), "age_buckets": tuple(row["age_buckets"])}) for row in rows]
+
+
+async def unmarked(connection: db.Connection, now: datetime) -> dict[str, dict[Labels, int]]:
+    """Count, by clock, team and priority, first deadlines that have passed and nobody marked."""
+    found: dict[str, dict[Labels, int]] = {}
+    for row in await connection.fetch(QUERIES["breaches_unmarked"], now):
+        found.setdefault(row["clock"], {})[row["team"], row["priority"]] = row["late"]
+    return found
 
 
 async def decide_route(connection: db.Connection, case_ids: Iterable[str]) -> set[str]:

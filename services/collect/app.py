@@ -90,5 +90,5 @@ def build(settings: Settings, clock: Clock) -> Runtime:
             Route("/static/logo.svg", renderer.logo),
         ]
     )
-    runtime.tallies(metrics.tallies(policy()))
+    runtime.tallies(lambda: metrics.tallies(policy()))
     return runtime

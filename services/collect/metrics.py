@@ -7,11 +7,11 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter
 
 from services.collect.policy import Policy
+from shared.labels import MOST, OTHER
 from shared.metrics import PREFIX, TallyMetric
 
 BANDS = ("low", "mid", "high")
 Visitor = Literal["browser", "scanner"]
-OTHER = "other"
 
 
 class Views:
@@ -28,7 +28,7 @@ class Views:
             registry=registry,
         )
         asking = [each.touchpoint for each in policy.touchpoints.values() if each.survey]
-        self._known = {*asking, OTHER}
+        self._known = {*asking[: MOST["touchpoint"]], OTHER}
         for touchpoint in self._known:
             for visitor in ("browser", "scanner"):
                 self._counter.labels(touchpoint, visitor)

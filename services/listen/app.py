@@ -59,7 +59,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     door = Door(runtime.database, clock, current, settings.source_secrets, posted)
     runtime.routes(door.routes())
     runtime.routes(SourcesApi(current, pauses, settings.api_tokens, clock).routes())
-    runtime.tallies(metrics.counters(current().sources))
+    runtime.tallies(lambda: metrics.counters(current().sources))
     return runtime
 
 

@@ -43,6 +43,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
 
     handlers = Handlers(catalog, settings.console_url)
     outbound = outbound_of(settings, catalog)
+    routed = metrics.Routed(catalog)
     deliveries = Deliveries(
         database=runtime.database,
         wake=runtime.wake,
@@ -51,7 +52,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         catalog=catalog,
         chance=random.random,
         console_url=settings.console_url,
-        time_to_route=metrics.time_to_route(runtime.registry, holder.current),
+        routed=routed,
+        took=metrics.outcomes(runtime.registry),
     )
     runtime.consume(
         [topics.RESPONSES, topics.CASES, topics.DECISIONS, topics.PROFILES],
@@ -72,7 +74,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         runtime.wake,
     )
     runtime.routes(api.routes())
-    runtime.tallies(metrics.tallies(holder.current))
+    runtime.tallies(lambda: metrics.tallies(catalog()))
+    runtime.gauges(routed.gauge)
     return runtime
 
 

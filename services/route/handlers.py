@@ -174,6 +174,8 @@ def _count(batch: _Batch, outcome: Opened | Attached) -> None:
     batch.facts.low_scores[customer] = batch.facts.low_scores.get(customer, 0) + 1
     if outcome.assigned.error is not None:
         batch.tally.add("rule_errors")
+    if isinstance(outcome, Opened) and outcome.assigned.reason != "rule_matched":
+        batch.tally.add("cases_unroutable", outcome.assigned.reason)
 
 
 def _moved(event: Event) -> CaseEvent | None:

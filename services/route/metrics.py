@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import product
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.samples import Exemplar
 
-from shared.catalog import Catalog, ChannelKind
+from services.route.model import Delivery, Failure
+from shared import db
+from shared import tallies as tallies_of
+from shared.catalog import Catalog, ChannelKind, targets
+from shared.labels import Labels
 from shared.metrics import PREFIX, TallyMetric
+from shared.tallies import Tally
+from shared.times import Example, Times, bucket
 
+UNROUTABLE = ("no_rule_matched", "rule_error")
 PRIORITIES = ("high", "normal", "low")
 KINDS: tuple[str, ...] = get_args(ChannelKind)
-_DAY = 86400.0
-_BUCKETS = (1, 2, 5, 15, 60, 300, 900, 3600, 4 * 3600, _DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY)
+OWNER = ("team", "priority")
+
+
+def owners(catalog: Catalog) -> tuple[Labels, ...]:
+    """Return every team and priority."""
+    return tuple((team.team, priority) for team in catalog.teams for priority in PRIORITIES)
 
 
 def tallies(catalog: Catalog) -> list[TallyMetric]:
     """Return the counters that stand in the database."""
-    owners = tuple((team.team, priority) for team in catalog.teams for priority in PRIORITIES)
+    zeros = owners(catalog)
     kinds = tuple((kind,) for kind in KINDS)
+    failures = tuple(product(KINDS, get_args(Failure)))
     return [
-        TallyMetric("cases_opened", "Cases opened by a low score.", ("team", "priority"), owners),
+        TallyMetric("cases_opened", "Cases opened by a low score.", OWNER, zeros),
         TallyMetric(
             "cases_attached",
             "Further low scores that joined an open case.",
-            ("team", "priority"),
-            owners,
+            OWNER,
+            zeros,
+        ),
+        TallyMetric(
+            "cases_unroutable",
+            "Low scores that the fallback team owns, because no rule matched or one was broken.",
+            ("reason",),
+            tuple((reason,) for reason in UNROUTABLE),
         ),
         TallyMetric("alert_attempts", "Attempts to deliver an alert.", ("channel",), kinds),
         TallyMetric("alerts_delivered", "Alerts that a channel accepted.", ("channel",), kinds),
         TallyMetric(
-            "alert_failures", "Attempts that failed, by reason.", ("channel", "reason"), ()
+            "alert_failures", "Attempts that failed, by reason.", ("channel", "reason"), failures
         ),
         TallyMetric(
             "alerts_failed_over",
@@ -53,16 +76,54 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
     ]
 
 
-def time_to_route(registry: CollectorRegistry, catalog: Catalog) -> Histogram:
-    """Return the histogram of what the promise is about: score given to owner alerted."""
+def outcomes(registry: CollectorRegistry) -> Histogram:
+    """Return the histogram of how long channels take to answer."""
     histogram = Histogram(
-        PREFIX + "case_time_to_route_seconds",
-        "Time from the low score to the first channel that accepted its alert; completed only.",
-        ("team", "priority"),
-        buckets=_BUCKETS,
+        PREFIX + "alert_attempt_seconds",
+        "Time that one attempt to deliver an alert took, whatever came of it.",
+        ("channel",),
+        buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         registry=registry,
     )
-    for team in catalog.teams:
-        for priority in PRIORITIES:
-            histogram.labels(team.team, priority)
+    for kind in KINDS:
+        histogram.labels(kind)
     return histogram
+
+
+TIME_TO_ROUTE = Times(
+    "case_time_to_route",
+    "Time from the low score to the first channel that accepted its alert; completed only.",
+    OWNER,
+)
+
+
+def count_routed(tally: Tally, alert: Delivery, now: datetime, boundaries: Sequence[int]) -> None:
+    """Count the first alert of a case that a channel accepted."""
+    seconds = (now - alert.received_at).total_seconds()
+    TIME_TO_ROUTE.count(tally, (alert.team, alert.priority), seconds, boundaries)
+
+
+class Routed:
+    """The histogram of what the promise is about: score given to owner alerted.
+
+    What it counts stands in the database; the last case of each bucket is remembered here.
+    """
+
+    def __init__(self, catalog: Callable[[], Catalog]) -> None:
+        self._catalog = catalog
+        self._examples: dict[Example, Exemplar] = {}
+
+    def remember(self, alert: Delivery, now: datetime) -> None:
+        """Keep the trace of an alert as the example of its bucket."""
+        if alert.traceparent:
+            seconds = (now - alert.received_at).total_seconds()
+            edge = bucket(seconds, targets.boundaries(self._catalog().teams))
+            trace_id = alert.traceparent.split("-")[1]
+            example = Exemplar({"trace_id": trace_id}, seconds, now.timestamp())
+            self._examples[(alert.team, alert.priority), edge] = example
+
+    async def gauge(self, connection: db.Connection, now: datetime) -> Sequence[Metric]:
+        """Read it for a scrape."""
+        counts, catalog = await tallies_of.read(connection), self._catalog()
+        edges = targets.boundaries(catalog.teams)
+        return [TIME_TO_ROUTE.family(counts, owners(catalog), edges, self._examples)]

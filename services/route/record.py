@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.route import decide, policy, store
+from services.route import decide, metrics, policy, store
 from services.route.messages import AlertEvent, alert_event
 from services.route.model import (
     Accepted,
@@ -21,7 +21,7 @@ from services.route.model import (
     Settled,
 )
 from shared import db, logs, outbox, timers
-from shared.catalog import PEOPLE, Catalog
+from shared.catalog import PEOPLE, Catalog, targets
 from shared.tallies import Tally
 from shared.wake import notify
 
@@ -180,9 +180,13 @@ async def attempts(
     await _bring_up_to_date(connection, accepted, outcome)
     await timers.schedule(connection, [_refresh(each, now) for each in accepted if _fades(each)])
     first = await store.mark_routed(connection, {d.case_id for d in accepted if d.owed}, now)
+    routed = list({d.case_id: d for d in accepted if d.case_id in first}.values())
+    boundaries = targets.boundaries(catalog.teams)
+    for delivery in routed:
+        metrics.count_routed(outcome.tally, delivery, now, boundaries)
     await outbox.add(connection, outcome.messages, now)
     await outcome.tally.write(connection)
-    return list({d.case_id: d for d in accepted if d.case_id in first}.values())
+    return routed
 
 
 def _fades(alert: Delivery) -> bool:

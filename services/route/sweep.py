@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from prometheus_client import Histogram
 
-from services.route import decide, policy, record, store
+from services.route import decide, metrics, policy, record, store
 from services.route.model import Accepted, Delivery, Settled
 from services.route.outbound import Outbound
 from shared import db, logs, outbox, timers
 from shared.catalog import Catalog
-from shared.clock import Clock
+from shared.clock import Clock, monotonic
 from shared.pulse import Pulse
 from shared.tallies import Tally
 from shared.wake import Wake, notify, wait
@@ -51,7 +51,8 @@ class Deliveries:
         catalog: Callable[[], Catalog],
         chance: Callable[[], float],
         console_url: str,
-        time_to_route: Histogram,
+        routed: metrics.Routed,
+        took: Histogram,
         limits: Limits | None = None,
     ) -> None:
         self._database = database
@@ -61,7 +62,8 @@ class Deliveries:
         self._catalog = catalog
         self._chance = chance
         self._console = console_url
-        self._time_to_route = time_to_route
+        self._routed = routed
+        self._took = took
         self._limits = limits or Limits()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: Counter[str] = Counter()
@@ -92,8 +94,7 @@ class Deliveries:
             self._settled = settled + self._settled
             raise
         for delivery in routed:
-            seconds = (now - delivery.received_at).total_seconds()
-            self._time_to_route.labels(delivery.team, delivery.priority).observe(seconds)
+            self._routed.remember(delivery, now)
         for delivery in claimed:
             self._start(delivery)
         return len(claimed)
@@ -148,7 +149,9 @@ class Deliveries:
 
     async def _attempt(self, delivery: Delivery) -> None:
         with logs.trace(delivery.traceparent):
+            asked = monotonic()
             result = await self._outbound.send(delivery, self._clock.now())
+            self._took.labels(delivery.kind).observe(monotonic() - asked, logs.example())
         if isinstance(result, Accepted):
             self._troubled.discard(delivery.endpoint)
         else:

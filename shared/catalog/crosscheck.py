@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
+from shared.catalog import targets
+from shared.catalog.fields import span
 from shared.catalog.findings import Finding, suggest
 from shared.catalog.owners import Route, Routing, Team
 from shared.catalog.policy import Channels
@@ -35,6 +38,7 @@ def crosscheck(draft: Draft) -> Iterator[Finding]:
     teams = draft.declared["team"]
     for team in draft.teams:
         yield from _escalation(team, teams)
+    yield from _targets(draft.teams)
     if draft.routing is not None:
         yield from _root(draft.routing, teams)
         yield from _branch(draft.routing, draft.routing.entry, (), teams)
@@ -176,6 +180,22 @@ def _escalation(read: Read[Team], teams: set[str]) -> Iterator[Finding]:
         if step.team not in teams:
             message = f'no team "{step.team}", {suggest(step.team, teams)}'
             yield read.finding(message, "escalation", position, "team")
+
+
+def _targets(teams: Iterable[Read[Team]]) -> Iterator[Finding]:
+    """Each target is a boundary of the histograms, or nobody could read off whether it was met."""
+    known: set[int] = set()
+    for read in teams:
+        for seconds in sorted(targets.further([read.entry]) - known):
+            known.add(seconds)
+            if len(known) > targets.MOST_MORE:
+                shown = (timedelta(seconds=each) for each in (seconds, targets.nearest(seconds)))
+                given, better = (span(each) for each in shown)
+                message = (
+                    f"a target of {given} makes more than {targets.MOST_MORE} unusual ones,"
+                    f" each of which is a series more in every histogram: make it {better}"
+                )
+                yield read.finding(message, "targets")
 
 
 def _root(read: Read[Routing], teams: set[str]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel
 
 from shared.catalog.catalog import Catalog
+from shared.catalog.fields import span
 from shared.catalog.owners import Team
 from shared.catalog.sources import Source
 from shared.catalog.touchpoints import Survey, Touchpoint
@@ -19,7 +20,6 @@ from shared.rules import Condition, Expression
 Kind = Literal["touchpoint", "survey", "source", "team", "routing", "policy"]
 Flat: TypeAlias = dict[str, Any]
 
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _SAID: Mapping[str, str] = {
     "on": "when it begins",
     "act": "what it does",
@@ -127,12 +127,6 @@ def _plain(value: Any) -> Any:
             return [_plain(each) for each in value]
         case _:
             return value
-
-
-def span(value: timedelta) -> str:
-    """Write a duration as the catalog does, in the largest unit that fits."""
-    seconds = int(value.total_seconds())
-    return next((f"{seconds // n}{unit}" for n, unit in _UNITS if seconds and not seconds % n), "0")
 
 
 def _meaning(field: str) -> str | None:

@@ -127,6 +127,17 @@ def time_of_day(value: object) -> time:
     return time(int(match[1]), int(match[2]))
 
 
+_LENGTHS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def span(value: timedelta) -> str:
+    """Write a duration as the catalog does, in the largest unit that fits."""
+    seconds = int(value.total_seconds())
+    return next(
+        (f"{seconds // n}{unit}" for n, unit in _LENGTHS if seconds and not seconds % n), "0"
+    )
+
+
 def _positive(value: timedelta) -> timedelta:
     if not value:
         raise ValueError("a duration of 0 makes no sense here, write 30s, 15m, 24h or 3d")

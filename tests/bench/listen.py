@@ -115,7 +115,7 @@ def _listening(database: Database) -> Callable[[Sequence[Any]], Awaitable[None]]
         clock=SystemClock(),
         parse=listener.parse,
         handle=listener.handle,
-        counters=Kernel(CollectorRegistry()).counters,
+        counters=Kernel(CollectorRegistry(), "tests").counters,
         pulse=Pulse("consumer", monotonic),
     )
 

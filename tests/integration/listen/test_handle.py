@@ -84,7 +84,7 @@ def consumer(database: Database, clock: Clock, catalog: Path) -> Consumer[Findin
         clock=clock,
         parse=listener.parse,
         handle=listener.handle,
-        counters=Kernel(CollectorRegistry()).counters,
+        counters=Kernel(CollectorRegistry(), "tests").counters,
         pulse=Pulse("consumer", monotonic),
     )
 

@@ -125,7 +125,8 @@ def loop_of(
         catalog=lambda: catalog,
         chance=lambda: 0.5,
         console_url=CONSOLE,
-        time_to_route=metrics.time_to_route(CollectorRegistry(), catalog),
+        routed=metrics.Routed(lambda: catalog),
+        took=metrics.outcomes(CollectorRegistry()),
         limits=limits,
     )
 

@@ -68,7 +68,7 @@ def consumer(database: db.Database, clock: ManualClock, handled: Handled) -> Con
         clock=clock,
         parse=parse,
         handle=handled,
-        counters=Kernel(CollectorRegistry()).counters,
+        counters=Kernel(CollectorRegistry(), "tests").counters,
         pulse=Pulse("consumer", lambda: 0),
     )
 

@@ -14,7 +14,7 @@ from tests.support.clock import ManualClock
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "catalog"
 
 
-def test_it_builds_from_the_example_catalog_and_shows_its_times_before_the_first_case(
+def test_it_builds_from_the_example_catalog_and_shows_its_channels_before_the_first_alert(
     clock: ManualClock,
 ) -> None:
     channels = [channel for team in load(EXAMPLE).teams for channel in team.channels]
@@ -37,6 +37,4 @@ def test_it_builds_from_the_example_catalog_and_shows_its_times_before_the_first
     paths = {getattr(route, "path", "") for route in runtime.application().routes}
     assert {"/v1/alerts", "/metrics", "/health/ready"} <= paths
     shown = generate_latest(runtime.registry).decode()
-    assert (
-        'touchback_case_time_to_route_seconds_count{priority="high",team="billing-care"}' in shown
-    )
+    assert 'touchback_alert_attempt_seconds_count{channel="webhook"}' in shown

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import typer
@@ -13,6 +15,7 @@ import uvicorn
 import uvloop
 
 from shared import db, kafka, logs, migrate
+from shared.catalog.fields import duration
 from shared.clock import Clock, SystemClock
 from shared.errors import InvalidSettings, TouchbackError, Unavailable
 from shared.runtime import Runtime
@@ -21,12 +24,27 @@ from shared.settings import Settings
 S = TypeVar("S", bound=Settings)
 Build = Callable[[S, Clock], Runtime]
 UNUSABLE = 2
+_AGO = re.compile(r"\d+[smhd]")
 
 
 def fail(error: TouchbackError) -> typer.Exit:
     """Print one clear line and return the exit to raise."""
     typer.echo(f"touchback: {error}", err=True)
     return typer.Exit(UNUSABLE)
+
+
+def moment(text: str | None, now: datetime) -> datetime | None:
+    """Read a time as commands take it: `2026-03-02T08:00:00Z`, or `2h` for two hours ago."""
+    if text is None:
+        return None
+    if _AGO.fullmatch(text):
+        return now - duration(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        wrong = TouchbackError(f"{text!r} is not a time, write 2026-03-02T08:00:00Z or 2h")
+        raise fail(wrong) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def commands(

@@ -7,7 +7,6 @@ import base64
 import json
 import re
 from collections.abc import Coroutine, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -17,14 +16,12 @@ from rich.table import Table
 from services.listen import letters, tables
 from services.listen.letters import Letter, Wanted
 from shared import db, process
-from shared.catalog.fields import duration
 from shared.clock import Clock, SystemClock
 from shared.errors import TouchbackError
 from shared.settings import Settings
 
 T = TypeVar("T")
 NOT_ALL = 1
-_AGO = re.compile(r"\d+[smhd]")
 _ID = re.compile(r"\d+/\d+")
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="As `list` prints them: 0/17.")]
@@ -168,20 +165,8 @@ def _wanted(
     for each in ids:
         if not _ID.fullmatch(each):
             raise _misused(f"{each!r} is not the id of a letter, write it as `list` does: 0/17")
-    first, last = (_moment(text, clock.now()) for text in (since, until))
+    first, last = (process.moment(text, clock.now()) for text in (since, until))
     return Wanted(frozenset(ids), first, last, reason, service, topic)
-
-
-def _moment(text: str | None, now: datetime) -> datetime | None:
-    if text is None:
-        return None
-    if _AGO.fullmatch(text):
-        return now - duration(text)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise _misused(f"{text!r} is not a time, write 2026-03-02T08:00:00Z or 2h") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _misused(message: str) -> typer.Exit:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from services.route.app import build
 from services.route.decide import Coverage, assign, coverage
+from services.route.replaying import add_replay
 from services.route.settings import Settings
 from shared import process
 from shared.catalog import InvalidCatalog, Routing, UnusableCatalog, load
@@ -22,6 +23,7 @@ from shared.contracts.envelope import describe
 from shared.contracts.responses import Response
 
 app = process.commands("route", Settings, build, os.environ)
+add_replay(app, os.environ)
 CATALOG = Path("deploy/catalog")
 
 

@@ -95,7 +95,7 @@ def outbound_of(settings: Settings, catalog: Callable[[], Catalog]) -> Outbound:
             "teams": TeamsSender(secrets, poster),
             "pagerduty": PagerDutySender(secrets, poster),
             "alertmanager": AlertmanagerSender(secrets, poster),
-            "apprise": AppriseSender(secrets),
+            "apprise": AppriseSender(secrets, settings.outbound_allow),
         },
         (poster, mail),
     )

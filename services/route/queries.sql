@@ -262,6 +262,25 @@ update deliveries set state = 'due', next_at = $2, attempts = 0, fence = fence +
 where alert_id = $1 and state in ('delivered', 'exhausted', 'spared')
 returning alert_id
 
+-- name: alerts_exhausted
+-- What no attempt could deliver and what still may be of use: not the messages that only change or
+-- gather others, nothing of a case that is over or of an erased customer ($4).
+select alert_id, endpoint, notice->>'type' as type, failure, created_at from deliveries
+where created_at >= $1 and created_at < $2 and state = 'exhausted' and ($3::text is null or endpoint = $3)
+  and customer_id not like $4
+  and notice->>'type' not in ('case.changed', 'alerts.digest', 'channel.test')
+  and not exists (select from cases where cases.case_id = deliveries.case_id
+                  and cases.state = any($5::text[]))
+order by created_at, alert_id for update
+
+-- name: alerts_replay
+update deliveries set state = 'due', next_at = $2, attempts = 0, fence = fence + 1, failure = null,
+       digest_id = null, notice = notice || coalesce(
+           (select jsonb_build_object('version', version, 'state', cases.state,
+                                      'assignee', snapshot->>'assignee')
+            from cases where cases.case_id = deliveries.case_id), '{}')
+where alert_id = any($1::text[])
+
 -- name: silences_list
 select silence_id, team, touchpoint, channel, author, comment, starts_at, ends_at from silences
 where ends_at > $1 order by ends_at, silence_id

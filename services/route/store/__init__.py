@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from services.route.store.asked import (
+    Wanted,
     add_silence,
     alerts,
     end_silence,
+    exhausted,
     keep_result,
     release,
     replay,
+    replay_all,
     result_of,
     silences,
     state_of,
@@ -48,6 +51,7 @@ from services.route.store.queries import QUERIES
 __all__ = [
     "CLOSED_STATES",
     "QUERIES",
+    "Wanted",
     "accept",
     "add_cases",
     "add_deliveries",
@@ -60,6 +64,7 @@ __all__ = [
     "digested",
     "drop",
     "end_silence",
+    "exhausted",
     "facts",
     "fail_over",
     "forget",
@@ -75,6 +80,7 @@ __all__ = [
     "refuse",
     "release",
     "replay",
+    "replay_all",
     "result_of",
     "settle",
     "silences",

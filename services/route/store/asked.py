@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
+from services.route import policy
 from services.route.model import (
     Silence,
 )
 from services.route.store.queries import QUERIES
-from shared import db
+from shared import db, erasure
 
 
 async def alerts(
@@ -29,6 +30,27 @@ async def state_of(connection: db.Connection, alert_id: str) -> db.Row | None:
 async def replay(connection: db.Connection, alert_id: str, now: datetime) -> bool:
     """Owe an alert once more; False when it is on its way anyhow."""
     return await connection.fetchval(QUERIES["alert_replay"], alert_id, now) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts that nobody accepted: queued in `[since, until)`, of one endpoint or any."""
+
+    since: datetime
+    until: datetime
+    endpoint: str | None = None
+
+
+async def exhausted(connection: db.Connection, wanted: Wanted) -> list[db.Row]:
+    """Return the alerts that no attempt could deliver and that are of use, the oldest first."""
+    return await connection.fetch(
+        QUERIES["alerts_exhausted"], *astuple(wanted), f"{erasure.PREFIX}%", sorted(policy.ENDED)
+    )
+
+
+async def replay_all(connection: db.Connection, alert_ids: Sequence[str], now: datetime) -> None:
+    """Owe these once more; they say how their case stands now."""
+    await connection.execute(QUERIES["alerts_replay"], list(alert_ids), now)
 
 
 async def silences(connection: db.Connection, now: datetime) -> list[Silence]:

@@ -108,6 +108,18 @@ class Candidate:
         """The same for an event however often and wherever it arrives."""
         return f"{self.signal.source}/{self.signal.source_event_id}"
 
+    def put_off(self, due_at: datetime) -> Candidate:
+        """Return it as it waits on."""
+        return Candidate(
+            self.decision_id,
+            self.touchpoint,
+            self.signal,
+            self.attribution,
+            due_at,
+            self.evidence,
+            self.traceparent,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:

@@ -32,7 +32,7 @@ def decide(facts: Facts, plan: Plan, now: datetime) -> Decision:
     """Run all gates in order; the first that stops gives the reason."""
     if now < facts.candidate.due_at:
         return Later(facts.candidate.due_at)
-    for gate in gates(plan):
+    for gate in _before_the_window(plan):
         if gate.stops(facts, plan, now):
             return Silent(gate.reason)
     return _go(facts, plan, now)
@@ -98,6 +98,8 @@ def _go(facts: Facts, plan: Plan, now: datetime) -> Decision:
     if not plan.reaches_customer:
         return Act("case" if plan.act == "case" else "notify")
     opening = _opening(facts, plan, now)
+    if opening > useful_until(facts, plan):
+        return Silent(_WINDOW.reason)
     if opening > now:
         return Later(opening)
     over = channel(facts, plan) or SENDS[0]
@@ -332,15 +334,19 @@ _ASKING = (
     _PRIORITY,
     _FLOOR,
     _PERSON,
-    _WINDOW,
 )
-_RECOVERING = (*_EARLY_ASKING, _CANCEL, *_PERSONAL, _WINDOW)
+_RECOVERING = (*_EARLY_ASKING, _CANCEL, *_PERSONAL)
 _ACTING = (*_EARLY_ACTING, _ABSENT, _CANCEL)
-_TELLING = (*_ACTING, *_PERSONAL, _WINDOW)
+_TELLING = (*_ACTING, *_PERSONAL)
 
 
 def gates(plan: Plan) -> tuple[Gate, ...]:
     """Return the rules for what a touchpoint does, in the order they run."""
+    before = _before_the_window(plan)
+    return (*before, _WINDOW) if plan.reaches_customer else before
+
+
+def _before_the_window(plan: Plan) -> tuple[Gate, ...]:
     if plan.act == "ask":
         return _RECOVERING if plan.exempt else _ASKING
     return _TELLING if plan.tells == "customer" else _ACTING

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
 from services.ask.decide.triggers import Found, hear
 from services.ask.decide.turns import Verdict, begin, released_at, turn
-from services.ask.model import DecisionId, History, Later, Person
+from services.ask.model import History, Later, Person
 from services.ask.policy import Book
 from shared.contracts.signals import Signal
+
+
+class Lately:
+    """What was met within a span at least; without a span, ever."""
+
+    def __init__(self, span: timedelta | None = None) -> None:
+        self._span = span
+        self._ends: datetime | None = None
+        self._before: set[Hashable] = set()
+        self._now: set[Hashable] = set()
+
+    def meets(self, it: Hashable, now: datetime) -> bool:
+        """Say whether it is new, and remember it."""
+        if self._span and (self._ends is None or now >= self._ends):
+            # What is in neither set was met longer ago than a whole span.
+            outdated = self._ends is None or now >= self._ends + self._span
+            self._before = set() if outdated else self._now
+            self._now, self._ends = set(), now + self._span
+        if it in self._now or it in self._before:
+            return False
+        self._now.add(it)
+        return True
 
 
 @dataclass(slots=True)
@@ -23,33 +45,33 @@ class Memory:
 
     book: Book
     people: dict[str, Person] = field(default_factory=dict)
-    known: set[DecisionId] = field(default_factory=set)
-    heard: set[tuple[str, str, str]] = field(default_factory=set)
+    known: Lately = field(default_factory=Lately)
+    heard: Lately = field(default_factory=Lately)
     releases: list[tuple[datetime, str]] = field(default_factory=list)
 
     def person(self, customer_id: str) -> Person:
         """Return a customer, who is new when nothing is known of them."""
-        if customer_id not in self.people:
-            self.people[customer_id] = Person(customer_id)
-        return self.people[customer_id]
+        person = self.people.get(customer_id)
+        if person is None:
+            person = self.people[customer_id] = Person(customer_id)
+        return person
 
     def take(self, signal: Signal, now: datetime) -> list[Verdict]:
         """Hear a signal, and decide all that is released by it."""
         identity = (signal.source, signal.source_event_id, signal.signal)
-        if signal.signal not in self.book.heard or identity in self.heard:
+        if signal.signal not in self.book.heard or not self.heard.meets(identity, now):
             return []
-        self.heard.add(identity)
         person = self.person(signal.customer_id)
         _, found = hear(person, signal, self.book)
         return self.visit(person, found, now)
 
     def visit(self, person: Person, found: list[Found], now: datetime) -> list[Verdict]:
         """Let moments begin, and their customer have a turn."""
-        verdicts: list[Verdict] = []
-        for each in found:
-            if each.candidate.decision_id not in self.known:
-                self.known.add(each.candidate.decision_id)
-                verdicts.append(begin(person, each, now))
+        verdicts = [
+            begin(person, each, now)
+            for each in found
+            if self.known.meets(each.candidate.decision_id, now)
+        ]
         return self._settle(person, verdicts, now)
 
     def wake(self, now: datetime) -> Iterator[Verdict]:
@@ -85,9 +107,13 @@ class Memory:
 
     def _settle(self, person: Person, verdicts: list[Verdict], now: datetime) -> list[Verdict]:
         """Return what is decided; what waits comes back by itself."""
-        verdicts += turn(person, self.book, now)
+        if person.waiting:
+            verdicts += turn(person, self.book, now)
+        decided: list[Verdict] = []
         for each in verdicts:
             if isinstance(each.decision, Later):
                 at = released_at(each.candidate, each.plan)
                 heappush(self.releases, (at, person.customer_id))
-        return [each for each in verdicts if not isinstance(each.decision, Later)]
+            else:
+                decided.append(each)
+        return decided

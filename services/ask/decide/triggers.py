@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import JsonValue
@@ -12,9 +13,11 @@ from pydantic import JsonValue
 from services.ask.model import Broken, Candidate, Contact, Person, Seen, decision_id
 from services.ask.policy import Book, Count, Plan
 from shared.catalog.fields import SIGNAL_RULES
-from shared.contracts.base import Attribution
+from shared.contracts.base import Attribution, Stage
 from shared.contracts.signals import Signal
 from shared.rules import Condition, RuleFailed
+
+NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def hear(
         at=signal.occurred_at,
         correlation=signal.correlation,
         key=(signal.source, signal.source_event_id),
-        counts_for=frozenset(plan.touchpoint for plan in counting),
+        counts_for=frozenset(plan.touchpoint for plan in counting) if counting else NOBODY,
         signal=signal if counting else None,
         traceparent=traceparent if counting else None,
     )
@@ -81,12 +84,20 @@ def in_segment(contact: Contact, plan: Plan) -> bool | Broken:
 
 def attribution(signal: Signal, plan: Plan) -> Attribution:
     """Copy at event time who and what the moment belonged to."""
-    return Attribution(
-        team=_text(signal, "team") or plan.owner,
-        agent=_text(signal, "agent"),
-        stage=plan.stage,
-        product=_text(signal, "product"),
+    return _attribution(
+        _text(signal, "team") or plan.owner,
+        _text(signal, "agent"),
+        plan.stage,
+        _text(signal, "product"),
     )
+
+
+@lru_cache(maxsize=1024)
+def _attribution(
+    team: str | None, agent: str | None, stage: Stage | None, product: str | None
+) -> Attribution:
+    # There are few, and making one takes as long as a decision.
+    return Attribution(team=team, agent=agent, stage=stage, product=product)
 
 
 def candidate(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.ask.decide.gates import decide, decide_early
@@ -113,7 +114,7 @@ def _judge(
     facts = _facts(person, candidate, plan, winner)
     decision = decide(facts, plan, now)
     if isinstance(decision, Later):
-        candidate = replace(candidate, due_at=decision.due_at)
+        candidate = candidate.put_off(decision.due_at)
         person.waiting[candidate.decision_id] = candidate
         return Verdict(candidate, plan, facts, decision)
     del person.waiting[candidate.decision_id]
@@ -146,13 +147,10 @@ def _cancelled_by(person: Person, candidate: Candidate, plan: Plan) -> Seen | No
     signal = candidate.signal
     if not plan.cancel_on or signal.correlation is None:
         return None
-    later = (each for each in person.seen if each.at >= signal.occurred_at)
-    cancelling = (
-        each
-        for each in later
-        if each.name in plan.cancel_on and each.correlation == signal.correlation
-    )
-    return next(cancelling, None)
+    for each in _since(person, signal.occurred_at):
+        if each.name in plan.cancel_on and each.correlation == signal.correlation:
+            return each
+    return None
 
 
 def _came(person: Person, candidate: Candidate, plan: Plan) -> Seen | None:
@@ -162,10 +160,15 @@ def _came(person: Person, candidate: Candidate, plan: Plan) -> Seen | None:
         return None
     key = (signal.source, signal.source_event_id)
     until = signal.occurred_at + absence.within
-    for each in person.seen:
-        if each.name not in absence.awaited or not signal.occurred_at <= each.at <= until:
+    for each in _since(person, signal.occurred_at):
+        if each.name not in absence.awaited or each.at > until:
             continue
         anybody = each.name == RESPONSE or not absence.by_correlation
         if each.key != key and (anybody or each.correlation == signal.correlation):
             return each
     return None
+
+
+def _since(person: Person, at: datetime) -> list[Seen]:
+    seen = person.seen
+    return seen[bisect_left(seen, at, key=lambda each: each.at) :] if seen else seen

@@ -20,9 +20,10 @@ def zone(contact: Contact, attributes: Mapping[str, object], plan: Plan) -> Zone
     which is UTC unless told otherwise."""
     account = attributes.get("time_zone")
     cards = (contact.time_zone, account, contact.account_zone)
-    names = (*cards, plan.time_zone, plan.last_time_zone)
-    found = (_known(name) for name in names if isinstance(name, str) and name)
-    return next((each for each in found if each), ZoneInfo("UTC"))
+    for name in (*cards, plan.time_zone, plan.last_time_zone):
+        if name and isinstance(name, str) and (found := _known(name)):
+            return found
+    return ZoneInfo("UTC")
 
 
 def opens_at(now: datetime, window: SendWindow, zone: ZoneInfo) -> datetime:

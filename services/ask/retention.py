@@ -14,7 +14,7 @@ from shared.retention import Rule
 def rules(catalog: Callable[[], Catalog]) -> Sequence[Rule]:
     """Return what goes when. Wishes to be left alone and cards have no end."""
     return [
-        Rule("signals", "heard_at", lambda: _signals(catalog())),
+        Rule("signals", "heard_at", lambda: signals_kept(catalog())),
         Rule("spends", "at", lambda: _contacts(catalog())),
         Rule(
             "invitations",
@@ -38,7 +38,8 @@ def rules(catalog: Callable[[], Catalog]) -> Sequence[Rule]:
     ]
 
 
-def _signals(catalog: Catalog) -> timedelta:
+def signals_kept(catalog: Catalog) -> timedelta:
+    """Return for how long a signal that comes again is known to be the same."""
     plans = book(catalog)
     spans = [plan.lag + plan.useful_for for plan in plans.plans.values()]
     return max((catalog.policy.retention.signals, plans.looks_back, *spans))

@@ -55,6 +55,7 @@ _NAMES = {
     "MAP": "a map",
 }
 _ABSENT: Mapping[str, Any] = {"string": "", "map": {}, "texts": {}, "dyn": None}
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _WALKED = frozenset({"map", "dyn"})
 _WRAPPED = re.compile(r"<input>:(?P<line>\d+):(?P<column>\d+): (?P<message>[^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']+)'.*")
@@ -299,9 +300,9 @@ def _travelled(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        if any(isinstance(item, (datetime, Mapping, list, tuple)) for item in value.values()):
-            return {key: _travelled(item) for key, item in value.items()}
-        return value
+        if _PLAIN.issuperset(map(type, value.values())):
+            return value
+        return {key: _travelled(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_travelled(item) for item in value]
     return value

@@ -104,7 +104,7 @@ def _timed(file: Path, events: int, catalog: Catalog) -> None:
     decisions = sum(found.outcomes.values())
     print(f"    backtest: {_rate(events, started)} (aim: {AIM:,}), {read:.1f} s of it reading;")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"    {len(given.heard):,} matter, {decisions:,} decisions, {peak:,.0f} MB at the peak")
+    print(f"    {given.heard:,} matter, {decisions:,} decisions, {peak:,.0f} MB at the peak")
 
 
 def _rate(events: int, started: float) -> str:

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.ask.backtest import figures, inputs, page, words
 from services.ask.backtest.life import REACHABLE
+from services.ask.decide.turns import Verdict
+from services.ask.model import Contact
 from services.ask.policy import book
 from services.ask.record import decision_of
 from shared.catalog.catalog import Catalog
@@ -118,30 +121,30 @@ def _backtest(
     decisions: Path | None,
 ) -> dict[str, Any]:
     catalogs = [_catalog(each) for each in (folder, against) if each]
-    # Nearly all that is made here stays until the end: looking for garbage in it finds none, and
-    # takes longer than all the deciding.
-    gc.disable()
     started = monotonic()
-    given = _read(environ, catalogs, events)
-    heard, card = given.in_order(), _card(given, reachable)
-    made: list[Decision] | None = [] if decisions else None
-    runs = []
-    with _bar(f"deciding about {len(heard):,}", len(heard) * len(catalogs)) as advance:
-        for number, each in enumerate(catalogs):
-            also = _into(each, made) if made is not None and not number else None
-            runs.append(figures.run(each, heard, card, advance, also))
-    if decisions and made is not None:
-        _write(decisions, _lines(made))
+    with _no_garbage(), closing(_read(environ, catalogs, events)) as given:
+        runs = _runs(given, catalogs, _card(given, reachable), decisions)
     _say_speed(given, len(catalogs), monotonic() - started)
-    return _found(given, card is not None, runs)
+    return _found(given, _card(given, reachable) is not None, runs)
+
+
+def _runs(
+    given: inputs.Input, catalogs: list[Catalog], card: Contact | None, decisions: Path | None
+) -> list[figures.Run]:
+    runs: list[figures.Run] = []
+    with _bar(f"deciding about {given.heard:,}", given.heard * len(catalogs)) as advance:
+        for each in catalogs:
+            with _told_to(None if runs else decisions, each) as also:
+                runs.append(figures.run(each, given.in_order(), card, advance, also))
+    return runs
 
 
 def _simulate(
     environ: Mapping[str, str], folder: Path, events: list[str], reachable: bool
 ) -> tuple[inputs.Input, list[Decision]]:
     catalog, made = _catalog(folder), list[Decision]()
-    given = _read(environ, [catalog], events)
-    figures.run(catalog, given.in_order(), _card(given, reachable), also=_into(catalog, made))
+    with closing(_read(environ, [catalog], events)) as given:
+        figures.run(catalog, given.in_order(), _card(given, reachable), also=_into(catalog, made))
     return given, made
 
 
@@ -152,19 +155,22 @@ def _told(made: list[Decision], told: Told) -> str:
 
 
 def _lines(made: list[Decision]) -> str:
-    return "".join(f"{each.model_dump_json(exclude_none=True)}\n" for each in made)
+    return "".join(map(_line, made))
+
+
+def _line(decision: Decision) -> str:
+    return f"{decision.model_dump_json(exclude_none=True)}\n"
 
 
 def _found(given: inputs.Input, reachable: bool, runs: list[figures.Run]) -> dict[str, Any]:
-    heard = given.heard
-    times = [each.at for each in heard]
+    first, last = given.span
     about = {
         "lines": given.lines,
-        "heard": len(heard),
+        "heard": given.heard,
         "unused": given.unused,
         "refused": given.refused,
-        "first": min(times).isoformat() if times else None,
-        "last": max(times).isoformat() if times else None,
+        "first": first.isoformat() if first else None,
+        "last": last.isoformat() if last else None,
         "everybody_reachable": reachable,
     }
     new, old = runs[0], runs[1] if len(runs) > 1 else None
@@ -184,7 +190,7 @@ def _catalog(folder: Path) -> Catalog:
         raise InvalidSettings(f"{folder}/{first}") from error
 
 
-def _card(given: inputs.Input, reachable: bool) -> Any:
+def _card(given: inputs.Input, reachable: bool) -> Contact | None:
     return REACHABLE if reachable or not given.has_cards else None
 
 
@@ -203,6 +209,33 @@ def _read(environ: Mapping[str, str], catalogs: list[Catalog], names: list[str])
             else:
                 inputs.read_file(name, given)
     return given
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Let nobody look for garbage: nothing here refers back to itself, and most of it stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def _told_to(path: Path | None, catalog: Catalog) -> Iterator[figures.Sink | None]:
+    """Give what writes each decision down as it is made."""
+    if path is None:
+        yield None
+        return
+    try:
+        with path.open("w", encoding="utf-8") as file:
+
+            def write(verdict: Verdict, now: datetime) -> None:
+                file.write(_line(decision_of(verdict, catalog.version, now)))
+
+            yield write
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 @contextmanager
@@ -227,4 +260,8 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise InvalidSettings(f"{path}: cannot write it: {error.strerror}") from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InvalidSettings:
+    return InvalidSettings(f"{path}: cannot write it: {error.strerror}")

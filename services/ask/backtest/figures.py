@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any, TypeAlias
+from datetime import date, datetime
+from typing import Any, NamedTuple, TypeAlias
 
 from services.ask.backtest.life import Life, band_of
 from services.ask.backtest.said import Said
@@ -20,10 +20,21 @@ from shared.contracts.signals import Answer
 Key: TypeAlias = tuple[str, str, str]
 """(touchpoint, customer, order or event) of an ask: the same moment under two catalogs."""
 
+AnswerKey: TypeAlias = tuple[str, str, str]
+"""(touchpoint, customer, id) of an answer."""
+
 AskedAt: TypeAlias = dict[Key, datetime]
 Sink: TypeAlias = Callable[[Verdict, datetime], None]
 Progress: TypeAlias = Callable[[int], None]
 STEP = 2000
+
+
+class _Given(NamedTuple):
+    """An answer in the input: when it was given, about which order, and how good it is."""
+
+    at: datetime
+    about: str | None
+    band: Band | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class Told:
     that moment `before` it was given, only `after`, or `never`; and told or taken care of."""
 
     touchpoint: str
-    key: tuple[str, str, str]
+    key: AnswerKey
     band: Band | None
     asked: str
     looked_after: bool
@@ -47,7 +58,7 @@ class Run:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     silences: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
-    weeks: Counter[date] = field(default_factory=Counter)
+    weeks: Counter[int] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
     asks: AskedAt = field(default_factory=dict)
     acts: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -57,13 +68,14 @@ class Run:
     def take(self, verdict: Verdict, now: datetime) -> None:
         """Count one decision."""
         decision, touchpoint = verdict.decision, verdict.candidate.touchpoint
-        signal = verdict.candidate.signal
         if isinstance(decision, Silent):
             self.outcomes[touchpoint, "silent"] += 1
             self.silences[touchpoint, decision.reason] += 1
-        elif isinstance(decision, Ask):
+            return
+        signal = verdict.candidate.signal
+        if isinstance(decision, Ask):
             self.outcomes[touchpoint, "ask"] += 1
-            self.weeks[now.date() - timedelta(days=now.weekday())] += 1
+            self.weeks[now.toordinal() - now.weekday()] += 1
             self.asked[signal.customer_id] += 1
             about = signal.correlation or verdict.candidate.event_key
             self.asks.setdefault((touchpoint, signal.customer_id, about), now)
@@ -74,7 +86,7 @@ class Run:
 
 def run(
     catalog: Catalog,
-    heard: Sequence[Said],
+    heard: Iterable[Said],
     card: Contact | None,
     progress: Progress = lambda count: None,
     also: Sink | None = None,
@@ -88,41 +100,47 @@ def run(
             also(verdict, now)
 
     life = Life(catalog, both if also else found.take, card)
+    answers: dict[AnswerKey, _Given] = {}
+    number, said = 0, None
     for number, said in enumerate(heard, start=1):
         life.hear(said)
+        body = said.body
+        if body is not said.signal and isinstance(body, Answer | Response):
+            _give(answers, body, said.at, band_of(catalog, said))
         if not number % STEP:
             progress(STEP)
-    progress(len(heard) % STEP)
-    if heard:
-        found.unknown.update(life.finish(heard[-1].at))
+    progress(number % STEP)
+    if said:
+        found.unknown.update(life.finish(said.at))
     found.customers = life.customers
-    found.answers = list(_told(catalog, found, heard))
+    found.answers = list(_told(found, answers))
     return found
 
 
-def _told(catalog: Catalog, found: Run, heard: Sequence[Said]) -> Iterable[Told]:
+def _give(
+    answers: dict[AnswerKey, _Given], body: Answer | Response, at: datetime, band: Band | None
+) -> None:
+    key = (body.touchpoint, body.customer_id, _id(body))
+    if body.score is not None and key not in answers:
+        answers[key] = _Given(at, body.correlation, band)
+
+
+def _told(found: Run, answers: Mapping[AnswerKey, _Given]) -> Iterable[Told]:
     """Yield each answer once, with what the run knows of it."""
     about: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
     for (touchpoint, customer, order), at in found.asks.items():
         about[customer, order].append(at)
         about[customer, "/" + touchpoint].append(at)
-    seen: set[tuple[str, str, str]] = set()
-    for said in heard:
-        body = said.body
-        if not isinstance(body, Answer | Response) or body.score is None:
-            continue
-        key = (body.touchpoint, body.customer_id, _id(body))
-        if key in seen:
-            continue
-        seen.add(key)
-        asks = about.get((body.customer_id, body.correlation or "/" + body.touchpoint), ())
-        act = found.acts.get((body.customer_id, body.correlation or ""))
+    for key, given in answers.items():
+        touchpoint, customer, _ = key
+        asks = about.get((customer, given.about or "/" + touchpoint), ())
+        act = found.acts.get((customer, given.about or ""))
         yield Told(
-            touchpoint=body.touchpoint,
+            touchpoint=touchpoint,
             key=key,
-            band=band_of(catalog, said),
-            asked=_when(asks, said.at),
-            looked_after=act is not None and act <= said.at,
+            band=given.band,
+            asked=_when(asks, given.at),
+            looked_after=act is not None and act <= given.at,
         )
 
 
@@ -147,7 +165,9 @@ def plain(found: Run) -> dict[str, Any]:
         "catalog_version": found.version,
         "touchpoints": {name: _touchpoint(found, name) for name in names},
         "customers": _customers(found),
-        "weeks": {monday.isoformat(): n for monday, n in sorted(found.weeks.items())},
+        "weeks": {
+            date.fromordinal(monday).isoformat(): n for monday, n in sorted(found.weeks.items())
+        },
     }
 
 

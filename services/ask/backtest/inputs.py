@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from services.ask.backtest.said import Said, from_event, from_line
+from services.ask.backtest.said import Said, from_event, from_line, line_of
+from services.ask.backtest.spool import Spool
 from shared import kafka
 from shared.consume import raw
 from shared.contracts.envelope import decode
@@ -32,34 +33,56 @@ class KafkaSettings(Settings):
     catalog: Path = Path()
 
 
-@dataclass(slots=True)
 class Input:
     """What was read. `complain` is called with one line for each bad one."""
 
-    wanted: frozenset[str]
-    complain: Callable[[str], None]
-    advance: Callable[[int], None] = lambda size: None
-    heard: list[Said] = field(default_factory=list)
-    lines: int = 0
-    refused: int = 0
+    def __init__(
+        self,
+        wanted: frozenset[str],
+        complain: Callable[[str], None],
+        advance: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        self.wanted = wanted
+        self.advance = advance
+        self.lines = self.refused = 0
+        self.has_cards = False
+        """Whether any contact card is in it."""
+        self._complain = complain
+        self._spool = Spool(wanted)
 
     @property
-    def has_cards(self) -> bool:
-        """Whether any contact card is in it."""
-        return any(isinstance(each.body, Profile) for each in self.heard)
+    def heard(self) -> int:
+        """How many matter."""
+        return self._spool.count
 
     @property
     def unused(self) -> int:
         """How many say nothing here, or are signals that nothing depends on."""
-        return self.lines - self.refused - len(self.heard)
+        return self.lines - self.refused - self.heard
 
-    def in_order(self) -> list[Said]:
-        """Return it in the order of time; what happened at once stays in the order of the input."""
-        return sorted(self.heard, key=lambda each: each.at)
+    @property
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """When the first and the last that matters happened."""
+        return self._spool.first, self._spool.last
+
+    def in_order(self) -> Iterator[Said]:
+        """Yield what matters in the order of time, whatever the order of the input."""
+        return self._spool.in_order()
+
+    def close(self) -> None:
+        """Leave nothing on disk."""
+        self._spool.close()
+
+    def keep(self, said: Said, line: bytes) -> None:
+        """Take what a line says."""
+        self._spool.add(said.at, line)
+        if said.signal is None and isinstance(said.body, Profile):
+            self.has_cards = True
 
     def refuse(self, place: str, error: Exception) -> None:
+        """Take note of what cannot be read."""
         self.refused += 1
-        self.complain(f"{place}: {error}")
+        self._complain(f"{place}: {error}")
 
 
 def size(names: Sequence[str]) -> int | None:
@@ -82,7 +105,7 @@ def read_file(name: str, into: Input) -> None:
 
 
 def _lines(name: str, stream: IO[bytes], into: Input) -> None:
-    keep, wanted, done, number = into.heard.append, into.wanted, 0, 0
+    keep, wanted, done, number = into.keep, into.wanted, 0, 0
     for number, line in enumerate(stream, start=1):
         done += len(line)
         if not number % STEP:
@@ -95,7 +118,7 @@ def _lines(name: str, stream: IO[bytes], into: Input) -> None:
                 into.refuse(f"{name}, line {number}", error)
         else:
             if said is not None:
-                keep(said)
+                keep(said, line)
     into.lines += number
     into.advance(done)
 
@@ -112,8 +135,8 @@ async def read_topic(name: str, settings: Settings, into: Input) -> None:
             into.refuse(record.position, error)
             continue
         said = from_event(event, into.wanted) if event else None
-        if said is not None:
-            into.heard.append(said)
+        if event and record.value and said is not None:
+            into.keep(said, line_of(event, record.value))
 
 
 async def _standing(topic: str, settings: Settings) -> AsyncIterator[Record]:

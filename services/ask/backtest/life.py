@@ -12,12 +12,13 @@ from heapq import heappop, heappush
 from services.ask.backtest.said import Said
 from services.ask.decide.heard import DONE
 from services.ask.decide.ladder import Course, climb
-from services.ask.decide.memory import Memory
+from services.ask.decide.memory import Lately, Memory
 from services.ask.decide.rhythm import next_slot, signal
 from services.ask.decide.triggers import Found, candidate, in_segment
 from services.ask.decide.turns import Verdict
 from services.ask.model import Ask, Broken, Contact, Person
 from services.ask.policy import Book, book
+from services.ask.retention import signals_kept
 from shared.catalog.catalog import Catalog, NotInCatalog
 from shared.catalog.scales import band
 from shared.contracts.base import Band
@@ -31,9 +32,6 @@ REACHABLE = Contact(email="assumed", phone="assumed")
 CARD = tuple(
     name for name in Contact.__dataclass_fields__ if name not in ("rung", "consent_source")
 )
-MANY = 32
-"""So many signals of one customer are kept before those that matter no more are let go."""
-
 Sink = Callable[[Verdict, datetime], None]
 
 
@@ -57,7 +55,11 @@ class Life:
         self._catalog = catalog
         self._sink = sink
         self._card = card
-        self._memory = Memory(self.book)
+        self._memory = Memory(
+            self.book,
+            known=Lately(catalog.policy.retention.decisions),
+            heard=Lately(signals_kept(catalog)),
+        )
         self._more: defaultdict[str, _More] = defaultdict(_More)
         self._slots: list[tuple[datetime, str, str]] = []
         self._reach = _reach(self.book)
@@ -177,8 +179,9 @@ class Life:
             person.contact = replace(person.contact, rung=rung)
 
     def _let_go(self, person: Person, at: datetime) -> None:
-        if len(person.seen) > MANY:
-            del person.seen[: bisect_left(person.seen, at - self._reach, key=lambda each: each.at)]
+        earliest, seen = at - self._reach, person.seen
+        if seen and seen[0].at < earliest:
+            del seen[: bisect_left(seen, earliest, key=lambda each: each.at)]
 
     # --- what comes of it ----------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ def _next_group(person: Person, book: Book, now: datetime) -> list[Candidate]:
     if not _competes(first, book):
         return [first]
     group = [each for _, each in waiting if each.due_at <= released and _competes(each, book)]
-    return sorted(group, key=lambda each: _rank(each, book))
+    return sorted(group, key=lambda each: _rank(each, book)) if len(group) > 1 else group
 
 
 def _competes(candidate: Candidate, book: Book) -> bool:

@@ -111,6 +111,13 @@ class Plan:
         return self.absence.within if self.absence else NOTHING
 
     @property
+    def probability(self) -> float:
+        """The chance with which what is drawn lets a moment through: customers held out are held
+        out of questions only, and the two draws know nothing of each other."""
+        not_held_out = 1 - self.holdout if self.act == "ask" else 1.0
+        return not_held_out * self.sample
+
+    @property
     def reaches_customer(self) -> bool:
         """Whether a customer gets a message, and not only a team."""
         return self.act == "ask" or self.tells == "customer"

@@ -161,7 +161,7 @@ def decision_of(verdict: Verdict, version: str, now: datetime) -> asks.Decision:
         silence=made.reason if isinstance(made, Silent) else None,
         rules=explain(facts, plan, made, now) if plan else gone(candidate.touchpoint, made),
         catalog_version=version,
-        probability=plan.sample if plan else 1.0,
+        probability=plan.probability if plan else 1.0,
         attribution=candidate.attribution,
         correlation=signal.correlation,
         invitation_id=_invitation_id(verdict),

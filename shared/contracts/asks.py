@@ -43,10 +43,11 @@ class Decision(Message):
     """What became of one signal at one touchpoint; there is exactly one, also after replays.
 
     `silence` is set when and only when the outcome is `silent`. `probability` is the chance with
-    which sampling let this touchpoint through, 0 to 1. `next_possible_at` is the earliest moment at
-    which the caps would let this customer be asked at this touchpoint, where caps were the reason.
-    `attributes` are those of the signal; `notify` says who is told when the outcome is `notify`, in
-    the words of the touchpoint's `notice`.
+    which this touchpoint's moments are let through by what is drawn, 0 to 1: the share of customers
+    not held out, times the sample. To speak of all, weight each answer by its inverse.
+    `next_possible_at` is the earliest moment at which the caps would let this customer be asked at
+    this touchpoint, where caps were the reason. `attributes` are those of the signal; `notify` says
+    who is told when the outcome is `notify`, in the words of the touchpoint's `notice`.
     """
 
     decision_id: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ def main() -> None:
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("--help", "-h"):
         sys.stdout.write(usage() + "\n")
+        return
+    if name == "--version":
+        sys.stdout.write(f"touchback {version('touchback')}\n")
         return
     if f"{name} {rest[0] if rest else ''}" in COMMANDS:
         name = f"{name} {rest.pop(0)}"

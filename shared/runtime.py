@@ -144,7 +144,7 @@ class Runtime:
     def application(self) -> Starlette:
         """Return the web application, whose lifespan starts and stops everything else."""
         routes = [
-            *web.probes(self.missing, self.stalled),
+            *web.probes(self.missing, self.unserved, self.stalled),
             Route("/metrics", self._scrape.endpoint),
             *self._routes,
         ]
@@ -166,8 +166,8 @@ class Runtime:
         """Name the loops that made no progress for a minute."""
         return [pulse.name for pulse in self._pulses if pulse.stalled]
 
-    async def missing(self) -> list[str]:
-        """Name the parts that are away."""
+    async def unserved(self) -> list[str]:
+        """Name the parts that are away without which no request can be answered."""
         absent = []
         try:
             async with asyncio.timeout(2.0), self.database.connection() as connection:
@@ -176,6 +176,11 @@ class Runtime:
             absent.append(f"postgres: {error or type(error).__name__}")
         except SchemaOutdated as error:
             absent.append(str(error))
+        return absent
+
+    async def missing(self) -> list[str]:
+        """Name the parts that are away."""
+        absent = await self.unserved()
         if self._subscriptions and not self._subscriptions.formed:
             absent.append("kafka: not connected, or the group has not formed yet")
         return absent

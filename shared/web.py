@@ -159,21 +159,29 @@ class Timed:
 Missing = Callable[[], Awaitable[list[str]]]
 
 
-def probes(missing: Missing, stalled: Callable[[], list[str]]) -> list[Route]:
-    """Return /health/live and /health/ready.
+def probes(missing: Missing, unserved: Missing, stalled: Callable[[], list[str]]) -> list[Route]:
+    """Return /health/live, /health/serving and /health/ready.
 
-    `missing` names the parts that are away (readiness); `stalled` names loops without progress
-    (liveness): a database or broker being away never makes a process look dead.
+    `missing` names the parts that are away (readiness), `unserved` those of them without which no
+    request is answered: whoever sends people here must not stop because Kafka is away. `stalled`
+    names loops without progress (liveness): neither being away makes a process look dead.
     """
 
     async def live(request: Request) -> Response:
         dead = stalled()
         return _health(dead, "stalled")
 
+    async def serving(request: Request) -> Response:
+        return _health(await unserved(), "missing")
+
     async def ready(request: Request) -> Response:
         return _health(await missing(), "missing")
 
-    return [Route("/health/live", live), Route("/health/ready", ready)]
+    return [
+        Route("/health/live", live),
+        Route("/health/serving", serving),
+        Route("/health/ready", ready),
+    ]
 
 
 def _health(wrong: list[str], what: str) -> JSONResponse:

@@ -7,6 +7,7 @@ import base64
 import json
 import re
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -36,6 +37,12 @@ Reason = Annotated[str | None, typer.Option(help="A part of the class or message
 Service = Annotated[str | None, typer.Option(help="Refused by this service.")]
 Topic = Annotated[str | None, typer.Option(help="Refused from this topic.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+class LetterSettings(Settings):
+    """Letters lie on Kafka, and what was sent on its way stands in PostgreSQL: that is all."""
+
+    catalog: Path = Path()
 
 
 def commands(environ: Mapping[str, str]) -> typer.Typer:
@@ -148,7 +155,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 def _settings(environ: Mapping[str, str]) -> Settings:
     try:
-        return Settings.load(environ)
+        return LetterSettings.load(environ)
     except TouchbackError as error:
         raise process.fail(error) from None
 

@@ -81,6 +81,7 @@ async def test_readiness_names_what_is_missing_while_the_process_is_alive(
             f" run `touchback {SCHEMA} migrate` first",
             "kafka: not connected, or the group has not formed yet",
         ]
+        assert (await client.get("/health/serving")).json()["missing"] == missing[:1]
         assert (await client.get("/health/live")).status_code == 200
 
 

@@ -159,19 +159,27 @@ def says(names: list[str]) -> Callable[[], Awaitable[list[str]]]:
 
 
 def test_probes_are_well_while_nothing_is_missing() -> None:
-    client = TestClient(Starlette(routes=web.probes(says([]), list)))
+    client = TestClient(Starlette(routes=web.probes(says([]), says([]), list)))
     assert client.get("/health/live").status_code == 200
     assert client.get("/health/ready").status_code == 200
 
 
 def test_what_is_missing_makes_a_process_unready_but_not_dead() -> None:
-    client = TestClient(Starlette(routes=web.probes(says(["kafka"]), list)))
+    client = TestClient(Starlette(routes=web.probes(says(["kafka"]), says([]), list)))
     assert client.get("/health/live").status_code == 200
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert response.json() == {"status": "unavailable", "missing": ["kafka"]}
 
 
+def test_people_are_still_sent_to_a_process_that_answers_without_kafka() -> None:
+    kafka, postgres = says(["kafka"]), says(["postgres"])
+    client = TestClient(Starlette(routes=web.probes(kafka, says([]), list)))
+    assert client.get("/health/serving").status_code == 200
+    client = TestClient(Starlette(routes=web.probes(kafka, postgres, list)))
+    assert client.get("/health/serving").json()["missing"] == ["postgres"]
+
+
 def test_a_stalled_loop_makes_a_process_dead() -> None:
-    client = TestClient(Starlette(routes=web.probes(says([]), lambda: ["relay"])))
+    client = TestClient(Starlette(routes=web.probes(says([]), says([]), lambda: ["relay"])))
     assert client.get("/health/live").json() == {"status": "unavailable", "stalled": ["relay"]}

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test lint fault bench containers lock secrets clean
+.PHONY: setup run test lint fault bench containers lock secrets tools manifests sbom clean
 
 setup: $(STAMP)
 
@@ -41,11 +41,34 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock:
 	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock --output-file deploy/requirements-runtime.lock pyproject.toml
-	echo hatchling | $(COMPILE) --constraint requirements.lock --output-file deploy/requirements-build.lock -
+	printf 'hatchling\ncyclonedx-bom\n' | $(COMPILE) --constraint requirements.lock --output-file deploy/requirements-build.lock -
+	$(COMPILE) --output-file tests/deploy/tools.lock tests/deploy/tools.in
 
 # What docker-compose.yml mounts as secrets: made once, never replaced, in a folder of your own.
 secrets:
 	@sh deploy/secrets.sh secrets
+
+# The programs that tests/deploy looks at deploy/ with: 0.7 GB, so in a place of their own.
+TOOLS := .cache/tools
+tools: $(TOOLS)/.installed
+
+$(TOOLS)/.installed: tests/deploy/tools.lock | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TOOLS)
+	$(BIN)/uv pip install --quiet --python $(TOOLS)/bin/python --require-hashes -r tests/deploy/tools.lock
+	@touch $@
+
+# The Kustomize base is the chart as it comes, rendered.
+manifests: $(TOOLS)/.installed
+	$(TOOLS)/bin/python tests/deploy/render.py --write deploy/kustomize/base
+
+# What the image holds, by name, version, licence and who needs whom, as CycloneDX; the image has
+# the same in /opt/touchback.
+sbom: setup
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .cache/runtime
+	$(BIN)/uv pip install --quiet --python .cache/runtime/bin/python --require-hashes -r deploy/requirements-runtime.lock
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-file dist/touchback.cdx.json .cache/runtime/bin/python
 
 # The image and the compose file for real, with podman: minutes, and only where the tools are.
 containers: setup

@@ -58,9 +58,13 @@ def missing() -> str | None:
 def wanted(project: Path) -> dict[str, str]:
     """The names of images that are asked for, by what stands in for them."""
     compose = yaml.safe_load((project / "docker-compose.yml").read_text())
-    found = re.search(r"^FROM (\S+)", (project / "deploy/Dockerfile").read_text(), re.MULTILINE)
+    found = re.search(
+        r"^ARG PYTHON=(\S+)", (project / "deploy/Dockerfile").read_text(), re.MULTILINE
+    )
     assert found is not None
-    images = {name: compose["services"][name]["image"] for name in ("kafka", "postgres")}
+    named = {name: compose["services"][name]["image"] for name in ("kafka", "postgres")}
+    # As Compose reads them where nobody pins another: ${KAFKA_IMAGE:-…}.
+    images = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", image) for name, image in named.items()}
     return {"python": found[1], **images}
 
 

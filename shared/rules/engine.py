@@ -93,6 +93,8 @@ class Condition:
         ready = self._rules.ready(inputs)
         if self._shortcut and (told := self._shortcut(ready.data)) is not None:
             return told
+        if (told := self._program.told(ready)) is not None:
+            return told
         result = self._program.run(ready)
         if result.type() == cel.Type.BOOL:
             return result.value() is True

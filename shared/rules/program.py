@@ -82,6 +82,20 @@ class Program:
     calls: tuple[Called, ...]
     activate: Callable[[Mapping[str, Any]], Any]
 
+    def told(self, inputs: Inputs) -> bool | None:
+        """Return what a condition gives, None where `run` has to say what went wrong.
+
+        Asking a result for its type costs as much as the rule: whatever is no truth value is left
+        to that. A condition is known at load to give one, or an error, never a null.
+        """
+        if self.calls:
+            return None
+        try:
+            value = self.code.eval(inputs.activation).value()
+        except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError):
+            return None
+        return value if value is True or value is False else None
+
     def run(self, inputs: Inputs) -> Any:
         """Return the engine's value; raise `RuleFailed` in words that repeat no input."""
         failed: dict[str, RuleFailed] = {}

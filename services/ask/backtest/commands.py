@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.ask.backtest import figures, inputs, page, words
+from services.ask.backtest import figures, inputs, page, topic, words
 from services.ask.backtest.life import REACHABLE
 from services.ask.decide.turns import Verdict
 from services.ask.model import Contact
@@ -37,8 +37,9 @@ Events = Annotated[
     typer.Option(
         "--events",
         metavar="FILE|-|topic:NAME",
-        help="JSON lines of signals, answers, profiles, or what `listen try --json` prints; or a"
-        " topic of ours as it stands. May be given several times.",
+        help="JSON lines of signals, answers, profiles, or what `listen try --json` prints, in any"
+        " order; or a topic of ours as it stands now, from its beginning or on from"
+        " topic:NAME@TIME or topic:NAME@OFFSET. May be given several times.",
     ),
 ]
 CatalogFolder = Annotated[
@@ -204,8 +205,7 @@ def _read(environ: Mapping[str, str], catalogs: list[Catalog], names: list[str])
         given = inputs.Input(wanted, lambda line: typer.echo(line, err=True), advance)
         for name in names:
             if name.startswith(inputs.TOPIC):
-                settings = inputs.KafkaSettings.load(environ)
-                asyncio.run(inputs.read_topic(name, settings, given))
+                asyncio.run(topic.read_topic(name, topic.KafkaSettings.load(environ), given))
             else:
                 inputs.read_file(name, given)
     return given

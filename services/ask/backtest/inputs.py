@@ -1,45 +1,29 @@
-"""Where the input comes from: files of JSON lines, standard input, and topics as they stand."""
+"""What is given: files of JSON lines, standard input, and (in `topic`) topics as they stand."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
-
-from services.ask.backtest.said import Said, from_event, from_line, line_of
+from services.ask.backtest.said import Said, from_line
 from services.ask.backtest.spool import Spool
-from shared import kafka
-from shared.consume import raw
-from shared.contracts.envelope import decode
 from shared.contracts.signals import Profile
-from shared.errors import InvalidSettings, Unavailable, UnreadableMessage
-from shared.records import Record
-from shared.settings import Settings
+from shared.errors import InvalidSettings, UnreadableMessage
 
 TOPIC = "topic:"
 STEP = 1000
 
 
-class KafkaSettings(Settings):
-    """Reading topics needs Kafka alone; what else stands in the environment is for the services."""
-
-    postgres_dsn: str = ""
-    catalog: Path = Path()
-
-
 class Input:
-    """What was read. `complain` is called with one line for each bad one."""
+    """What was read. `say` is called with one line for each bad one, and for each topic."""
 
     def __init__(
         self,
         wanted: frozenset[str],
-        complain: Callable[[str], None],
+        say: Callable[[str], None],
         advance: Callable[[int], None] = lambda size: None,
     ) -> None:
         self.wanted = wanted
@@ -47,7 +31,7 @@ class Input:
         self.lines = self.refused = 0
         self.has_cards = False
         """Whether any contact card is in it."""
-        self._complain = complain
+        self.say = say
         self._spool = Spool(wanted)
 
     @property
@@ -82,7 +66,7 @@ class Input:
     def refuse(self, place: str, error: Exception) -> None:
         """Take note of what cannot be read."""
         self.refused += 1
-        self._complain(f"{place}: {error}")
+        self.say(f"{place}: {error}")
 
 
 def size(names: Sequence[str]) -> int | None:
@@ -121,60 +105,3 @@ def _lines(name: str, stream: IO[bytes], into: Input) -> None:
                 keep(said, line)
     into.lines += number
     into.advance(done)
-
-
-async def read_topic(name: str, settings: Settings, into: Input) -> None:
-    """Read one of our topics from its beginning to where it ends now, in no consumer group."""
-    async for record in _standing(name.removeprefix(TOPIC), settings):
-        into.lines += 1
-        if not into.lines % STEP:
-            into.advance(STEP)
-        try:
-            event = decode(record.text_headers, record.value) if record.value is not None else None
-        except ValueError as error:
-            into.refuse(record.position, error)
-            continue
-        said = from_event(event, into.wanted) if event else None
-        if event and record.value and said is not None:
-            into.keep(said, line_of(event, record.value))
-
-
-async def _standing(topic: str, settings: Settings) -> AsyncIterator[Record]:
-    consumer = AIOKafkaConsumer(
-        **kafka.client_options(settings), group_id=None, enable_auto_commit=False
-    )
-    try:
-        await consumer.start()
-        numbers = consumer.partitions_for_topic(topic) if topic in await consumer.topics() else None
-        if not numbers:
-            raise InvalidSettings(f"Kafka has no topic {topic}; should be like touchback.signals")
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-        ends = await consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        async for record in _until(consumer, ends):
-            yield record
-    except KafkaError as error:
-        raise Unavailable(f"Kafka is away: {error}") from error
-    finally:
-        await consumer.stop()
-
-
-async def _until(
-    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
-) -> AsyncIterator[Record]:
-    """Yield what stands before the ends; positions say when they are reached, for compaction and
-    aborted transactions leave gaps."""
-    unread = dict(ends)
-    while True:
-        for partition, end in list(unread.items()):
-            if await consumer.position(partition) >= end:
-                consumer.pause(partition)
-                del unread[partition]
-        if not unread:
-            return
-        found = await consumer.getmany(timeout_ms=500)
-        for partition, records in found.items():
-            for record in records:
-                if record.offset < ends[partition]:
-                    yield raw(record)

@@ -17,10 +17,11 @@ from cel_expr_python.ext.ext_optional import ExtOptional
 from cel_expr_python.ext.ext_strings import ExtStrings
 from pydantic_core import to_json
 
-from shared.rules import shortcut
+from shared.rules import lookup, shortcut
 from shared.rules import text as rule_text
 from shared.rules.errors import InvalidRule, NullGiven, RuleFailed
 from shared.rules.functions import Function
+from shared.rules.lookup import UNTOLD, Lookup
 from shared.rules.program import MOST_CALLS, Called, Inputs, Program, plain, slots, with_slots
 from shared.rules.shortcut import Shortcut
 
@@ -43,6 +44,14 @@ _CEL_TYPES: Mapping[str, cel.Type] = {
     "texts": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
     "dyn": cel.Type.DYN,
 }
+_PYTHON_TYPES: Mapping[str, frozenset[type]] = {
+    "string": frozenset({str}),
+    "int": frozenset({int}),
+    "double": frozenset({float}),
+    "bool": frozenset({bool}),
+    "timestamp": frozenset({datetime}),
+    "json": frozenset({str, int, float, bool, datetime}),
+}
 _NAMES = {
     "STRING": "a text",
     "INT": "a whole number",
@@ -58,6 +67,8 @@ _ABSENT: Mapping[str, Any] = {"string": "", "map": {}, "texts": {}, "dyn": None}
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _WALKED = frozenset({"map", "dyn"})
 _WRAPPED = re.compile(r"<input>:(?P<line>\d+):(?P<column>\d+): (?P<message>[^\n]*)")
+# Of anything that is known at run time only, its type does not tell that it may be absent.
+_MAYBE_AT_END = re.compile(r"""\[\?(?:\d+|"[^"\\]*"|'[^'\\]*')\]\s*$""")
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']+)'.*")
 _FITS: Mapping[str, frozenset[str]] = {
     "text": frozenset({"STRING"}),
@@ -88,6 +99,13 @@ class Condition:
         """Whether one look at inputs that came as JSON, not yet prepared, says it does not hold."""
         return self._shortcut is not None and self._shortcut(facts) is False
 
+    @property
+    def glance(self) -> frozenset[shortcut.Path]:
+        """The paths that `surely_not` looks at; none where it is blind."""
+        return (
+            frozenset(path for path, _ in self._shortcut.clauses) if self._shortcut else frozenset()
+        )
+
     def holds(self, inputs: Mapping[str, Any] | Inputs) -> bool:
         """Raise `RuleFailed` when the rule cannot be answered: an error is never "false"."""
         ready = self._rules.ready(inputs)
@@ -110,13 +128,13 @@ class Expression:
     optional: bool
     _rules: Rules = field(repr=False, compare=False)
     _program: Program = field(repr=False, compare=False)
-    _path: shortcut.Path | None = field(default=None, repr=False, compare=False)
+    _lookup: Lookup | None = field(default=None, repr=False, compare=False)
 
     def value(self, inputs: Mapping[str, Any] | Inputs) -> Any:
         """Return a Python value (times are aware, in UTC); raise `RuleFailed` if there is none."""
         ready = self._rules.ready(inputs)
-        if self._path and (told := shortcut.text_at(self._path, ready.data)) is not None:
-            return told
+        if self._lookup and (told := self._lookup(ready.data)) is not UNTOLD:
+            return told.isoformat() if type(told) is datetime and self.expects == "json" else told
         nullable = self.optional or self.expects == "json"
         try:
             result = self._program.run(ready)
@@ -185,8 +203,9 @@ class Rules:
         wanted = cel.Type.DYN if expects == "json" else _CEL_TYPES[expects]
         _check_size(text)
         program = self._compile(text, wanted, "this expression")
-        path = shortcut.field(text, self.variables) if expects in ("string", "json") else None
-        return Expression(text, expects, optional, self, program, path)
+        types, nullable = _PYTHON_TYPES[expects], optional or expects == "json"
+        told = lookup.of(text, self.variables, self.functions, types, nullable)
+        return Expression(text, expects, optional, self, program, told)
 
     def bind(
         self,
@@ -230,7 +249,8 @@ class Rules:
             bare = with_slots(text, calls)
             given = self._checked(bare).return_type()
             # An optional value leaves the engine as what it holds, or null.
-            optional = _is_optional(given) and wanted != cel.Type.BOOL
+            maybe = _is_optional(given) or _MAYBE_AT_END.search(bare) is not None
+            optional = maybe and wanted != cel.Type.BOOL
             rule = f"({bare}\n).optMap(_v, dyn(_v)).orValue(null)" if optional else bare
             program = self._checked(rule_text.null_is_absent(rule))
         except rule_text.Misshapen as error:

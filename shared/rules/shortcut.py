@@ -1,4 +1,4 @@
-"""Rules that only look a value up, and conditions that begin so, which most do: told by hand.
+"""Conditions that begin by comparing texts or numbers, which most do: told by hand.
 
 Most records are about something that a condition does not want, and handing one to the engine costs
 more than reading it. What is told here is what the engine would say; anything else is left to it.
@@ -77,18 +77,6 @@ def of(text: str, variables: Mapping[str, str]) -> Shortcut | None:
         clauses.append((path, _test(found)))
         end, more = found.end(), bool(found["rest"])
     return Shortcut(tuple(clauses), not more) if clauses else None
-
-
-def field(text: str, variables: Mapping[str, str]) -> Path | None:
-    """Return the path that a rule is, if it is nothing but one."""
-    bare = text.strip()
-    return _path(bare, variables) if re.fullmatch(_PATH, bare) else None
-
-
-def text_at(path: Path, data: Mapping[str, Any]) -> str | None:
-    """Return the text at the end of a path, None for anything else."""
-    value = _value_at(path, data)
-    return value if type(value) is str else None
 
 
 def _value_at(path: Path, data: Mapping[str, Any]) -> Any:

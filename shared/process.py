@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import signal
 import socket
@@ -114,8 +115,20 @@ async def _refuse_older_schema(runtime: Runtime) -> None:
         connection.terminate()
 
 
+def settle_memory() -> None:
+    """Have the garbage collector pass over what is here to stay, and come less often.
+
+    Batches make and drop thousands of objects, none in a circle: by default it would look through
+    everything there is many times in each, which took a fifth of the time of reading records.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+
+
 def serve(runtime: Runtime) -> None:
     """Run until SIGTERM or SIGINT; then stop in order and return, within 10 s."""
+    settle_memory()
     uvloop.run(_serve(runtime))
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from services.listen.formats import envelope, read
+from services.listen.formats import event, headers, opened
+from services.listen.formats.content import Content
 from services.listen.model import Mapped, Outcome, Skipped, SourceEvent, Unused
 from shared.catalog.fields import SOURCE_RULES
 from shared.catalog.sources import (
@@ -25,11 +26,13 @@ from shared.contracts.base import Message
 from shared.contracts.envelope import describe, stable_id
 from shared.contracts.signals import Answer, Profile, Signal
 from shared.errors import UnreadableMessage
+from shared.plain_json import Glance
 from shared.records import Record
 from shared.rules import Condition, Expression, Inputs, RuleFailed
 
 Body = TypeVar("Body", bound=Message)
 _IN_CATALOG = {"source_event_id": "id", "answer_id": "id", "customer_id": "customer"}
+_NO_MAPPING = Skipped("no_mapping")
 _CARD = (
     *("email", "phone", "name", "locale", "time_zone", "account_zone", "segment", "value"),
     *("consent", "consent_source", "consent_at"),
@@ -44,13 +47,35 @@ def understand(record: Record, source: Source, used: frozenset[str]) -> tuple[Ou
     """
     if closed := _closed(record, source, used):
         return (closed,)
+    if source.glance and _glanced(record, source.glance, source):
+        return (_NO_MAPPING,)
     try:
-        events = read(record, source.format, deletions=source.deletions)
+        contents = opened(record, source.format, deletions=source.deletions)
     except UnreadableMessage as error:
         raise UnreadableMessage(f"source {source.source}: {error}") from error
     return tuple(
-        event if isinstance(event, Skipped) else decide(event, source, used) for event in events
+        each
+        if isinstance(each, Skipped)
+        else _outcome(record, each, nth, len(contents), source, used)
+        for nth, each in enumerate(contents, start=1)
     )
+
+
+def _glanced(record: Record, glance: Glance, source: Source) -> bool:
+    """Say whether a few fields tell that no mapping wants a record that can be read."""
+    seen = glance(record.value) if record.value else None
+    if seen is None:
+        return False
+    return source.surely_none({"headers": headers(record), "body": seen})
+
+
+def _outcome(
+    record: Record, content: Content, nth: int, among: int, source: Source, used: frozenset[str]
+) -> Outcome:
+    """Most records are about nothing that anybody maps: a look at a few texts tells."""
+    if source.surely_none({"headers": content.headers, "body": content.body}):
+        return _NO_MAPPING
+    return decide(event(record, content, nth, among), source, used)
 
 
 def decide(event: SourceEvent, source: Source, used: frozenset[str]) -> Outcome:
@@ -59,23 +84,25 @@ def decide(event: SourceEvent, source: Source, used: frozenset[str]) -> Outcome:
     A signal outside `used` is found but not worked out.
     """
     found = tuple(each for mapping in _mappings(event, source) for each in _found(mapping, used))
-    return Mapped(found) if found else Skipped("no_mapping")
+    return Mapped(found) if found else _NO_MAPPING
 
 
 def _closed(record: Record, source: Source, used: frozenset[str]) -> Outcome | None:
     """Return what becomes of a record whose headers say already that its body is not needed."""
     if record.value is None or not source.by_headers or source.format == "debezium":
         return None
-    event = envelope(record)
-    if source.format == "cloudevents" and "ce_specversion" not in event.headers:
+    known = headers(record)
+    if source.format == "cloudevents" and "ce_specversion" not in known:
         return None
+    if source.surely_none({"headers": known}):
+        return _NO_MAPPING
     unused: list[Unused] = []
-    for mapping in _mappings(event, source):
+    for mapping in _mappings(event(record, Content(known, None)), source):
         if mapping.matches():
             if not isinstance(mapping.entry, SignalMapping) or mapping.entry.signal in used:
                 return None
             unused.append(Unused(mapping.entry.signal))
-    return Mapped(tuple(unused)) if unused else Skipped("no_mapping")
+    return Mapped(tuple(unused)) if unused else _NO_MAPPING
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +206,10 @@ def _bound(event: SourceEvent, source: Source, facts: Mapping[str, Any]) -> Inpu
 
 
 def _mappings(event: SourceEvent, source: Source) -> Iterator[_Mapping]:
-    """Yield the mappings that may match; most records cost no more than this look at them."""
-    facts, inputs = _facts(event), None
+    facts = _facts(event)
+    inputs = _bound(event, source, facts)
     for kind, position, entry in source.mappings:
         if entry.when is None or not entry.when.surely_not(facts):
-            inputs = inputs or _bound(event, source, facts)
             yield _Mapping(source, kind, position, entry, event, inputs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import assert_never
@@ -14,8 +15,8 @@ from services.listen.model import (
     NOT_COUNTED,
     Counted,
     Finding,
-    Mapped,
     Partition,
+    Said,
     Skipped,
     Unused,
 )
@@ -43,25 +44,21 @@ class Listener:
     def parse(self, record: Record) -> Sequence[Item[Finding]]:
         """Raises UnreadableMessage when any source of the topic cannot make sense of the record."""
         dialects = self._current()
-        outcomes = [
-            (source, outcome)
-            for source in dialects.on(record.topic)
-            for outcome in understand(record, source, dialects.used)
-        ]
-        found = [
-            (source.source, message)
-            for source, outcome in outcomes
-            if isinstance(outcome, Mapped)
-            for message in outcome.messages
-        ]
+        said: list[Item[Finding]] = []
+        silent: list[Item[Finding]] = []
+        for source in dialects.on(record.topic):
+            for outcome in understand(record, source, dialects.used):
+                if isinstance(outcome, Skipped):
+                    silent.append(self._item(source.source, outcome, record))
+                else:
+                    said += [self._item(source.source, each, record) for each in outcome.messages]
         # Counted once, however many sources share the topic and have nothing to say.
-        skipped = [(source.source, out) for source, out in outcomes if isinstance(out, Skipped)][:1]
-        return [
-            Item(source, self._identity(what), Finding(source, what, record))
-            for source, what in (found or skipped)
-        ]
+        return said or silent[:1]
 
-    def _identity(self, what: Signal | Answer | Profile | Unused | Skipped) -> str | None:
+    def _item(self, source: str, what: Said, record: Record) -> Item[Finding]:
+        return Item(source, self._identity(what), Finding(source, what, record))
+
+    def _identity(self, what: Said) -> str | None:
         match what:
             case Signal():
                 return f"signal:{what.signal}:{what.source_event_id}"
@@ -86,8 +83,9 @@ class Listener:
         said = [item for item in items if item.id is not None]
         silent = [item.value for item in items if item.id is None]
         tally = Tally()
-        for finding in [*(item.value for item in said), *await _uncounted(connection, silent)]:
-            tally.add(_tally(finding.what), finding.source)
+        counted = [*(item.value for item in said), *await _uncounted(connection, silent)]
+        for (name, source), count in Counter((_tally(f.what), f.source) for f in counted).items():
+            tally.add(name, source, by=count)
         messages: list[Outgoing] = []
         for item in said:
             with logs.trace(item.value.record.text_headers.get("traceparent")):
@@ -129,13 +127,19 @@ async def _uncounted(connection: db.Connection, silent: Sequence[Finding]) -> li
         return []
     before = await store.counted(connection, {each.record.topic for each in silent})
     fresh: list[Finding] = []
-    marks: dict[Partition, Counted] = {}
+    last: dict[Partition, Record] = {}
+    latest: dict[Partition, int] = {}
     for each in silent:
-        where = (each.record.topic, each.record.partition)
-        mark = before.get(where, NOT_COUNTED)
-        if not mark.has(each.record):
+        record = each.record
+        where = (record.topic, record.partition)
+        if not before.get(where, NOT_COUNTED).has(record):
             fresh.append(each)
-            marks[where] = marks.get(where, mark).with_(each.record)
+            last[where] = record
+            latest[where] = max(latest.get(where, -1), record.timestamp)
+    marks = {
+        where: Counted(record.offset, max(latest[where], before.get(where, NOT_COUNTED).latest))
+        for where, record in last.items()
+    }
     if marks:
         await store.count_up_to(connection, marks)
     return fresh
@@ -163,7 +167,7 @@ def _answer(answer: Answer) -> Outgoing:
     )
 
 
-def _tally(what: Signal | Answer | Profile | Unused | Skipped) -> str:
+def _tally(what: Said) -> str:
     match what:
         case Signal():
             return "signals"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from shared.contracts.signals import Answer, Profile, Signal
 from shared.records import Record
@@ -26,8 +26,7 @@ Reception = Literal[
 """What became of a posted event."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEvent:
+class SourceEvent(NamedTuple):
     """What the rules of the catalog see, whichever format it came in.
 
     `at` is the time its envelope names, else that of the record on its topic, None when neither
@@ -69,6 +68,7 @@ class Mapped:
 
 
 Outcome: TypeAlias = Mapped | Skipped
+Said: TypeAlias = Signal | Answer | Profile | Unused | Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Finding:
     """One thing to store and publish, or only to count, and the record that says it."""
 
     source: str
-    what: Signal | Answer | Profile | Unused | Skipped
+    what: Said
     record: Record
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -27,6 +27,8 @@ from shared.catalog.fields import (
     ValueRule,
 )
 from shared.catalog.webhooks import Webhook
+from shared.plain_json import Glance
+from shared.rules import Condition
 
 Attributes = dict[str, ValueRule]
 _INSIDE = frozenset({"body", "before", "item", "record"})
@@ -163,6 +165,26 @@ class Source(Entry):
             *(("profiles", position, each) for position, each in enumerate(self.profiles)),
             *(("responses", position, each) for position, each in enumerate(self.responses)),
         )
+
+    def surely_none(self, facts: Mapping[str, Any]) -> bool:
+        """Whether a look at inputs that came as JSON says that no mapping matches."""
+        for when in self._conditions:  # noqa: SIM110  (asked of every record: all() takes twice as long)
+            if when is None or not when.surely_not(facts):
+                return False
+        return True
+
+    @cached_property
+    def glance(self) -> Glance | None:
+        """Takes out of a plain body all that `surely_none` looks at; None where that is blind."""
+        looks = [when.glance if when else None for when in self._conditions]
+        if self.format != "json" or not all(looks):
+            return None
+        paths = [path for look in looks for path in look or ()]
+        return Glance({path[1] for path in paths if path[0] == "body" and len(path) > 1})
+
+    @cached_property
+    def _conditions(self) -> tuple[Condition | None, ...]:
+        return tuple(entry.when for _, _, entry in self.mappings)
 
     def located(self, line: Callable[[str, int, str], int]) -> None:
         """Learn where in the catalog a field of a mapping stands: (kind, position, field)."""

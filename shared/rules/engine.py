@@ -44,14 +44,6 @@ _CEL_TYPES: Mapping[str, cel.Type] = {
     "texts": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
     "dyn": cel.Type.DYN,
 }
-_PYTHON_TYPES: Mapping[str, frozenset[type]] = {
-    "string": frozenset({str}),
-    "int": frozenset({int}),
-    "double": frozenset({float}),
-    "bool": frozenset({bool}),
-    "timestamp": frozenset({datetime}),
-    "json": frozenset({str, int, float, bool, datetime}),
-}
 _NAMES = {
     "STRING": "a text",
     "INT": "a whole number",
@@ -203,8 +195,8 @@ class Rules:
         wanted = cel.Type.DYN if expects == "json" else _CEL_TYPES[expects]
         _check_size(text)
         program = self._compile(text, wanted, "this expression")
-        types, nullable = _PYTHON_TYPES[expects], optional or expects == "json"
-        told = lookup.of(text, self.variables, self.functions, types, nullable)
+        nullable = optional or expects == "json"
+        told = lookup.of(text, self.variables, self.functions, expects, nullable)
         return Expression(text, expects, optional, self, program, told)
 
     def bind(

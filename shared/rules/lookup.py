@@ -36,6 +36,15 @@ _SURE = frozenset({str, bool, datetime})
 _EXACT = 2**53
 _LARGEST = 2**63
 
+_TYPES: Mapping[str, frozenset[type]] = {
+    "string": frozenset({str}),
+    "int": frozenset({int}),
+    "double": frozenset({float}),
+    "bool": frozenset({bool}),
+    "timestamp": frozenset({datetime}),
+    "json": frozenset({str, int, float, bool, datetime}),
+}
+
 UNTOLD: Final = object()
 """What only the engine can tell."""
 
@@ -123,13 +132,13 @@ def of(
     text: str,
     variables: Mapping[str, str],
     functions: Mapping[str, Function],
-    types: frozenset[type],
+    expects: str,
     nullable: bool,
 ) -> Lookup | None:
     """Return how to tell an expression that the engine has compiled, None when only it can."""
     found = _place(text.strip(), variables) or _call(text, variables, functions)
     found = found or _sum(text, variables)
-    return _Expected(found, types, nullable) if found else None
+    return _Expected(found, _TYPES[expects], nullable) if found else None
 
 
 def _place(written: str, variables: Mapping[str, str]) -> Lookup | None:

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from services.listen.app import MIGRATIONS
 from services.listen.handlers import Listener
 from services.listen.policy import dialects
-from shared import migrate
+from shared import migrate, process
 from shared.catalog import load
 from shared.clock import SystemClock, monotonic
 from shared.consume import BATCH, Consumer, raw
@@ -37,6 +37,7 @@ KEY = "k" * 32
 
 async def measure(ground: Ground, folder: Path) -> None:
     """Prints both rates, taken over the same records in one run."""
+    process.settle_memory()  # as every service does; the plain loop has it too
     with own_broker(ground, folder / "kafka") as broker:
         await _publish(broker.bootstrap)
         plain, plain_cpu = await _timed(broker.bootstrap, _decoded)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import UnreadableMessage
 
 _REGISTERED = b"\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """One event: its headers, its body, and what its envelope knows beyond that."""
 
     headers: Mapping[str, str]

@@ -207,7 +207,8 @@ class Notice(BaseModel):
     """What an alert says, and the body of the webhook: nothing in it tells who the customer is.
 
     `about` is the response, decision or feedback where there is no case. `raised_from` is how
-    urgent a case was before a further low score made it more so.
+    urgent a case was before a further low score made it more so. `because` are the rules that led
+    to the team.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -231,6 +232,9 @@ class Notice(BaseModel):
     reason: str | None = None
     about: str | None = None
     correlation: str | None = None
+    product: str | None = None
+    agent: str | None = None
+    because: str | None = None
     items: tuple[NoticeItem, ...] = ()
     total: int | None = None
     figures: tuple[NoticeFigure, ...] = ()

@@ -51,6 +51,7 @@ have: who talks much, in whatever script, has an owner too."""
 
 COMMENT_FOR_KEYWORDS = 20_000
 COMMENT_IN_ALERT = 300
+RULES_IN_ALERT = 200
 
 LATELY = timedelta(days=90)
 """How far back a customer's earlier low scores make the next one a further one."""

@@ -51,7 +51,7 @@ def card(letter: Letter, now: datetime) -> Card:
     """Write a letter down for people, on the team's clock and in its language."""
     notice, team = letter.notice, letter.team
     language: Language = team.language
-    due = {d.clock: local_time(d.due_at, now, team.time_zone) for d in notice.deadlines}
+    due = {d.clock: local_time(d.due_at, now, team.time_zone, language) for d in notice.deadlines}
     title = _title(letter, language)
     lines = tuple(_line(each, letter, now) for each in notice.items)
     left = (notice.total or 0) - len(lines)
@@ -71,12 +71,13 @@ def card(letter: Letter, now: datetime) -> Card:
     )
 
 
-def local_time(moment: datetime, now: datetime, zone: str) -> str:
+def local_time(moment: datetime, now: datetime, zone: str, language: Language = "en") -> str:
     """Return the time on the team's own clock, with the day unless it is today."""
     there, today = moment.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
     if there.date() == today.date():
         return f"{there:%H:%M}"
-    return f"{there.day} {there:%b %H:%M}"
+    day = f"{there.month}月{there.day}日" if language == "zh" else f"{there.day} {there:%b}"
+    return f"{day} {there:%H:%M}"
 
 
 def words_of(name: str) -> str:
@@ -124,12 +125,17 @@ def _lead(letter: Letter, language: Language) -> tuple[str, ...]:
         language,
         "case.disagreed" if disagreed else notice.type,
         team=team.name,
-        owner=notice.team,
+        owner=_owner(letter),
         priority=say(language, notice.priority),
         state=say(language, notice.state or "new"),
     )
     stray = notice.type in ("case.opened", "case.reopened") and notice.team != team.team
-    return (first, say(language, "unreached", owner=notice.team)) if stray else (first,)
+    return (first, say(language, "unreached", owner=_owner(letter))) if stray else (first,)
+
+
+def _owner(letter: Letter) -> str:
+    team = letter.team
+    return team.name if letter.notice.team == team.team else words_of(letter.notice.team)
 
 
 def _facts(
@@ -137,12 +143,18 @@ def _facts(
 ) -> tuple[tuple[str, str], ...]:
     reason = notice.reason if notice.type == "channel.failing" else None
     state = notice.state if notice.case_id and notice.state != "assigned" else None
+    to_take = notice.state in (None, "new", "assigned") and "acknowledge" in due
     found = [
+        ("Take by", f"{due['acknowledge']} ({zone})" if to_take else None),
         ("Contact by", f"{due['contact']} ({zone})" if "contact" in due else None),
         ("Resolve by", f"{due['resolve']} ({zone})" if "resolve" in due else None),
         ("State", say(language, state) if state else None),
         ("Taken by", notice.assignee),
         ("Reference", notice.correlation or notice.about),
+        ("Stage", notice.stage and say(language, notice.stage)),
+        ("Product", notice.product),
+        ("Agent", notice.agent),
+        ("Because", notice.because),
         ("Reason", reason),
         *((figure.name, figure.text) for figure in notice.figures),
     ]
@@ -151,7 +163,7 @@ def _facts(
 
 def _line(item: NoticeItem, letter: Letter, now: datetime) -> Line:
     language, zone = letter.team.language, letter.team.time_zone
-    due = item.contact_by and local_time(item.contact_by, now, zone)
+    due = item.contact_by and local_time(item.contact_by, now, zone, language)
     parts = [
         score_of(item.score) if item.score else None,
         say(language, item.priority),

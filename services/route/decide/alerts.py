@@ -204,6 +204,11 @@ def _notice(event: CaseEvent, console: str, type: NoticeType) -> Notice:
         state=event.state,
         assignee=event.assignee,
         reason=event.reason,
+        correlation=event.correlation,
+        product=event.attribution.product,
+        agent=event.attribution.agent,
+        # The first step is the root, which everything goes through.
+        because=shortened(" > ".join(event.routing_path[1:]), policy.RULES_IN_ALERT) or None,
     )
 
 

@@ -62,7 +62,10 @@ def summary(
         team=team.team,
         received_at=due,
         console_url=f"{console}/",
-        figures=tuple(NoticeFigure(name=n, text=t) for n, t in figures(cases, since, due)),
+        figures=tuple(
+            NoticeFigure(name=n, text=t)
+            for n, t in [_span_of(since, team), *figures(cases, since, due)]
+        ),
     )
     alert_id = summary_id(channel, due)
     return Delivery(
@@ -80,6 +83,11 @@ def summary(
         round=notice.type,
         owed=False,
     )
+
+
+def _span_of(since: datetime, team: Team) -> tuple[str, str]:
+    there = since.astimezone(ZoneInfo(team.time_zone))
+    return "since", f"{there:%Y-%m-%d %H:%M} ({team.time_zone})"
 
 
 def figures(cases: Sequence[Kept], since: datetime, due: datetime) -> list[tuple[str, str]]:

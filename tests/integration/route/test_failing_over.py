@@ -156,6 +156,35 @@ async def test_a_storm_is_one_digest_for_people_and_every_alert_for_systems(
     assert (await said(route_db))["alert.delivered.v1"] == 24
 
 
+async def test_what_was_gathered_counts_as_told_only_once_its_digest_has_arrived_with_it(
+    route_db: db.Database, mail_sink: MailSink
+) -> None:
+    known = catalog(None, team("care", _mail("a")))
+    clock = ShiftedClock()
+    await _low(route_db, known, *(f"r{n}" for n in range(30)))
+    smtp = f"smtp://127.0.0.1:{mail_sink.port}"
+
+    async with delivering(loop_of(route_db, known, smtp=smtp, clock=clock)):
+        await eventually(lambda: _are(route_db, delivered=5, gathered=25, due=1), within=10)
+        mail_sink.answer_next("451 try later")
+        clock.ahead = timedelta(seconds=31)
+        await eventually(lambda: mail_sink.refused == 1, within=10)
+        await eventually(lambda: _tried(route_db, "smtp_temporary"), within=10)
+        assert await _are(route_db, delivered=5, gathered=25, due=1)
+        clock.ahead = timedelta(seconds=40)
+        await eventually(lambda: _are(route_db, delivered=31), within=10)
+
+    mail = mail_sink.mails[-1]
+    (digest,) = await _digests(route_db)
+    assert mail.message["Message-ID"] == f"<{digest['alert_id']}@mail.test>"
+    assert mail.message["Subject"] == "25 alerts · First bill"
+    gathered = [row for row in await rows(route_db, "deliveries") if row["digest_id"]]
+    shown = [row for row in gathered if f"/cases/{row['case_id']}" in mail.text]
+    assert (len(gathered), len(shown)) == (25, 20)
+    assert "and 5 more" in mail.text
+    assert all(row["delivered_at"] >= digest["delivered_at"] for row in gathered)
+
+
 async def test_a_second_digest_waits_for_the_end_of_the_span(
     route_db: db.Database, webhook_sink: WebhookSink
 ) -> None:
@@ -194,6 +223,10 @@ async def test_high_scores_go_to_the_advocates_and_the_team_that_earned_them(
 async def _digests(database: db.Database) -> list[db.Row]:
     found = await rows(database, "deliveries", "created_at")
     return [row for row in found if row["notice"]["type"] == "alerts.digest"]
+
+
+async def _tried(database: db.Database, failure: str) -> bool:
+    return any(row["failure"] == failure for row in await rows(database, "deliveries"))
 
 
 async def _delivered(database: db.Database, count: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.route.channels import alertmanager, pagerduty, slack, teams
 from services.route.channels.card import card
 from services.route.channels.words import WORDS
-from services.route.model import Letter, NoticeFigure, NoticeType
+from services.route.model import Letter, NoticeDeadline, NoticeFigure, NoticeType
 from shared.catalog import Channel
 from shared.outbound import signed
 from tests.unit.route.catalogs import AT
@@ -147,6 +147,36 @@ def test_an_alert_ends_with_its_case_and_keeps_its_labels() -> None:
     assert opened["labels"] == closed["labels"]
     assert opened["endsAt"] > opened["startsAt"]
     assert closed["endsAt"] == AT.isoformat()
+
+
+DETAIL = {
+    "stage": "purchase",
+    "product": "Fibre 500",
+    "agent": "agent-7",
+    "correlation": "bill-4711",
+    "because": '1: response.touchpoint == "first-bill"',
+    "deadlines": [
+        NoticeDeadline(clock="acknowledge", due_at=AT + timedelta(hours=1)),
+        NoticeDeadline(clock="contact", due_at=AT + timedelta(hours=4)),
+        NoticeDeadline(clock="resolve", due_at=AT + timedelta(days=3)),
+    ],
+}
+
+
+def test_whoever_takes_a_case_reads_in_detail_what_it_is_about_and_by_when() -> None:
+    assert dict(card(letter(**DETAIL), AT).facts) == {
+        "Take by": "13:00 (UTC)",
+        "Contact by": "16:00 (UTC)",
+        "Resolve by": "5 Mar 12:00 (UTC)",
+        "Reference": "bill-4711",
+        "Stage": "purchase",
+        "Product": "Fibre 500",
+        "Agent": "agent-7",
+        "Here by rule": '1: response.touchpoint == "first-bill"',
+    }
+    theirs = dict(card(letter(language="zh", **DETAIL), AT).facts)
+    assert (theirs["解决时限"], theirs["环节"]) == ("3月5日 12:00 (UTC)", "购买")
+    assert "Take by" not in dict(card(letter(state="acknowledged", **DETAIL), AT).facts)
 
 
 ALL = [

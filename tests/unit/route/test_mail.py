@@ -49,7 +49,7 @@ def test_an_escalated_mail_says_whose_case_it_is() -> None:
 
     assert said is not None
     assert usual is not None
-    assert "no alert has reached team billing" in said.get_content()
+    assert "no alert has reached team Billing" in said.get_content()
     assert "no alert has reached" not in usual.get_content()
 
 
@@ -123,8 +123,8 @@ def test_a_mail_offers_only_what_can_still_be_done(
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("contact_overdue", "billing has not done it in time"),
-        ("customer_disagrees", "billing resolved it, and the customer disagrees"),
+        ("contact_overdue", "Billing has not done it in time"),
+        ("customer_disagrees", "Billing resolved it, and the customer disagrees"),
     ],
 )
 def test_an_escalated_mail_says_why(reason: str, words: str) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 
-from services.route.decide.summary import Kept, figures, slot
+from services.route.channels.mail import compose
+from services.route.decide.summary import Kept, figures, slot, summary, summary_id
+from services.route.model import Letter, Notice
+from shared.catalog import Channel
 from shared.contracts.cases import Clock, Deadline
+from tests.unit.route.catalogs import hook, team
 
 DUE = datetime(2026, 3, 3, 8, tzinfo=UTC)
 SINCE = DUE - timedelta(days=1)
@@ -50,6 +55,27 @@ def test_the_figures_are_those_of_the_span_with_how_many_they_rest_on() -> None:
 
 def test_a_team_without_cases_has_only_counts() -> None:
     assert figures([], SINCE, DUE) == [("opened", "0"), ("open", "0"), ("overdue", "0")]
+
+
+@pytest.mark.parametrize(
+    ("every", "since"),
+    [("daily", "2026-03-02 09:00 (Europe/Berlin)"), ("weekly", "2026-02-24 09:00 (Europe/Berlin)")],
+)
+def test_a_summary_says_whose_it_is_and_since_when_it_counts(
+    every: Literal["daily", "weekly"], since: str
+) -> None:
+    lead = Channel(channel="lead", kind="email", address="lead@a.test", summary=every, alerts=False)
+    care = team("care", hook("hook", "https://a.test"), lead, zone="Europe/Berlin")
+
+    told = summary(care, lead, DUE, [], "https://console.test", DUE)
+
+    notice = Notice.model_validate(told.notice)
+    mail = compose(Letter(told, notice, care, lead), DUE, "tb@a.test", "a.test")
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert mail["Subject"] == "Care: summary"
+    assert f"Figures of Care.\n\nSince: {since}\nOpened: 0\n" in text.get_content()
+    assert told.alert_id == summary_id(lead, DUE)
 
 
 @pytest.mark.parametrize(

@@ -106,18 +106,21 @@ async def rest(stack: Stack, within: float) -> None:
 
 
 def _reading(stack: Stack) -> dict[str, set[str]]:
-    """Which service reads what (DESIGN, section 1)."""
-    return {
-        "listen": set(load(stack.catalog).sources_by_topic),
-        "ask": {topics.SIGNALS, topics.PROFILES},
-        "collect": {topics.INVITATIONS, topics.ANSWERS},
-        "route": {topics.RESPONSES, topics.CASES, topics.DECISIONS},
-        "close": {topics.CASES, topics.ALERTS},
-        "console": {
-            topics.CASES,
-            topics.ALERTS,
-            topics.DECISIONS,
-            topics.INVITATIONS,
-            topics.RESPONSES,
-        },
-    }
+    return {"listen": set(load(stack.catalog).sources_by_topic), **READ}
+
+
+READ: dict[str, set[str]] = {
+    "ask": {topics.SIGNALS, topics.PROFILES, topics.RESPONSES, topics.CASES},
+    "collect": {topics.INVITATIONS, topics.ANSWERS, topics.CASES, topics.PROFILES},
+    "route": {topics.RESPONSES, topics.CASES, topics.DECISIONS, topics.PROFILES},
+    "close": {topics.CASES, topics.ALERTS, topics.RESPONSES, topics.PROFILES},
+    "console": {
+        topics.CASES,
+        topics.ALERTS,
+        topics.DECISIONS,
+        topics.INVITATIONS,
+        topics.RESPONSES,
+        topics.PROFILES,
+    },
+}
+"""Which service reads what, besides source topics; a test compares it with their app.py."""

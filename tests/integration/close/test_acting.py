@@ -30,7 +30,8 @@ FIX = {"root_cause": "double charge", "action": "refund", "outcome": "happy"}
 
 @pytest.fixture
 async def http(close: db.Database, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
-    tokens = {"agent": ("cases:read", "cases:act"), "reader": ("cases:read",)}
+    may = ("cases:read", "cases:act")
+    tokens = {"agent": may, "another": may, "reader": ("cases:read",)}
     app = Starlette(
         routes=Api(close, clock, tokens, lambda: POLICY).routes(),
         exception_handlers={HTTPException: web.on_http_error},
@@ -100,6 +101,26 @@ async def test_of_many_takers_at_once_exactly_one_gets_it(
     codes = [response.status_code for response in await asyncio.gather(*everybody)]
     assert sorted(codes) == [200] + [409] * 7
     assert len(await published(close)) == 1
+
+
+async def test_of_many_who_reopen_a_case_without_a_timer_exactly_one_does(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    await resolved(http)
+    async with close.transaction() as connection:
+        await timers.cancel(connection, record.CASE, ["c1"])  # as of one that is closed
+    everybody = [act(http, "reopen", 4, reason="again", actor=f"agent-{n}") for n in range(8)]
+    codes = [response.status_code for response in await asyncio.gather(*everybody)]
+    assert sorted(codes) == [200] + [409] * 7
+    assert [event.version for _, event in await published(close)] == [2, 3, 4, 5]
+
+
+async def test_a_key_is_its_holders_own(http: httpx.AsyncClient) -> None:
+    await act(http, "acknowledge", 1, key="k1")
+    headers = {"Authorization": "Bearer another", "Idempotency-Key": "k1"}
+    body = {"actor": "lena", "version": 1}
+    theirs = await http.post("/v1/cases/c1/acknowledge", json=body, headers=headers)
+    assert theirs.status_code == 409, "the result of somebody else's request was given away"
 
 
 async def test_a_step_that_is_not_possible_says_which_are(http: httpx.AsyncClient) -> None:

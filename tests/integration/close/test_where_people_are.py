@@ -21,6 +21,7 @@ from services.close.http.slack import signature
 from services.close.policy import Policy
 from shared import db, web
 from shared.catalog import Member
+from shared.clock import SystemClock
 from shared.contracts import actions
 from shared.links import Links
 from tests.integration.close.cases import published, take, told
@@ -181,6 +182,24 @@ async def test_a_contact_needs_its_outcome_and_what_was_typed_is_kept(
 async def test_a_link_that_does_not_work_says_so(http: httpx.AsyncClient, path: str) -> None:
     for found in (await http.get(path), await http.post(path, data={"actor": "lena"})):
         assert (found.status_code, "This link does not work" in found.text) == (404, True)
+
+
+@pytest.mark.parametrize(("days", "status"), [(29, 200), (31, 404)])
+async def test_a_link_expires_after_thirty_days(
+    http: httpx.AsyncClient,
+    close: db.Database,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+    status: int,
+) -> None:
+    sent = int(SystemClock().now().timestamp()) - days * 86400
+    with monkeypatch.context() as then:
+        then.setattr("itsdangerous.timed.TimestampSigner.get_timestamp", lambda self: sent)
+        old = link()
+    assert (await http.get(old)).status_code == status
+    acted = await http.post(old, data={"actor": "lena", "key": "1"})
+    assert acted.status_code == status
+    assert len(await published(close)) == (status == 200)
 
 
 async def test_the_page_speaks_chinese_to_who_reads_it(http: httpx.AsyncClient) -> None:

@@ -149,3 +149,15 @@ def test_a_further_low_score_reopens_a_resolved_case() -> None:
     assert isinstance(outcome, Changed)
     assert outcome.reopened
     assert (outcome.type, outcome.case.event.state) == ("attached", "assigned")
+
+
+def test_a_note_or_a_warning_in_between_does_not_make_anybody_late() -> None:
+    noted = done(a_case(), "note")
+    outcome = transition(noted, act(noted, "acknowledge", version=1), START)
+    assert isinstance(outcome, Changed)
+    assert outcome.case.event.version == 3
+
+
+def test_a_version_that_nobody_can_have_seen_is_refused() -> None:
+    outcome = transition(a_case(), act(a_case(), "acknowledge", version=2), START)
+    assert outcome == Refused("outdated_version", POSSIBLE["assigned"])

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test lint fault bench containers lock secrets tools manifests sbom clean
+.PHONY: setup run test lint fault bench containers lock secrets tools manifests monitoring sbom clean
 
 setup: $(STAMP)
 
@@ -60,6 +60,12 @@ $(TOOLS)/.installed: tests/deploy/tools.lock | $(STAMP)
 # The Kustomize base is the chart as it comes, rendered.
 manifests: $(TOOLS)/.installed
 	$(TOOLS)/bin/python tests/deploy/render.py --write deploy/kustomize/base
+
+# The rules, who hears of them, and the dashboards, from their tables and the example catalog.
+monitoring: setup
+	$(BIN)/python -m deploy.prometheus.generate
+	$(BIN)/python -m deploy.alertmanager.generate
+	$(BIN)/python -m deploy.grafana.generate
 
 # What the image holds, by name, version, licence and who needs whom, as CycloneDX; the image has
 # the same in /opt/touchback.

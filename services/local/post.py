@@ -26,6 +26,8 @@ def survey_link(message: EmailMessage) -> str | None:
 def subject_of(alert: dict[str, Any]) -> str:
     """Return the score of an alert in words."""
     score = alert["score"]
+    if score is None:
+        return str(alert["type"])
     return f"{score['metric'].upper()} {score['score']} about {alert['touchpoint']}"
 
 

@@ -54,6 +54,12 @@ async def _json_codecs(connection: Connection) -> None:
         )
 
 
+async def _as_it_is(connection: Connection) -> None:
+    """Give a connection back without asking the server to reset its session: nobody changes that,
+    and it would cost each transaction a round trip.
+    """
+
+
 def _server_settings(schema: str) -> dict[str, str]:
     # Array parameters prepared on an empty table get a plan that scans it for each element, for
     # ever; custom plans cost microseconds and never turn bad.
@@ -107,6 +113,7 @@ class Database:
             min_size=0,
             max_size=self.max_size,
             init=_json_codecs,
+            reset=_as_it_is,
             timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,
             server_settings=_server_settings(self.schema),

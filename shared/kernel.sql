@@ -12,9 +12,18 @@ delete from inbox where ctid = any(array(
 ))
 
 -- name: outbox_add
-insert into outbox (id, aggregatetype, aggregateid, type, payload, record_key,
-                    header_names, header_values, slot, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+-- All messages of a transaction in their order, and the word to the relay, in one go. The lists of
+-- headers come as array literals: an array of arrays would need them to be of one length.
+with written as (
+    insert into outbox (id, aggregatetype, aggregateid, type, payload, record_key,
+                        header_names, header_values, slot, created_at)
+    select id, topic, key, type, payload, record_key, names::text[], content::bytea[], slot, $10
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[],
+                $7::text[], $8::text[], $9::smallint[]) with ordinality
+         as message (id, topic, key, type, payload, record_key, names, content, slot, number)
+    order by number
+)
+select pg_notify(current_schema(), 'outbox')
 
 -- name: outbox_claim
 -- Lock up to all key ranges that have something to send and that no other relay holds.

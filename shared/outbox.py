@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import uuid4
 from zlib import crc32
 
@@ -69,7 +70,20 @@ def _slot(key: bytes | None) -> int:
     return crc32(key or b"") % SLOTS
 
 
-def _row(message: Outgoing, now: datetime) -> tuple[object, ...]:
+@lru_cache(maxsize=64)
+def _names(names: tuple[str, ...]) -> str:
+    """Write names as the array that PostgreSQL reads; messages of one kind have the same ones."""
+    quoted = (_text(each).replace("\\", r"\\").replace('"', r"\"") for each in names)
+    return "{" + ",".join(f'"{each}"' for each in quoted) + "}"
+
+
+def _bytes(values: Iterable[bytes | None]) -> str:
+    """Write bytes as the array that PostgreSQL reads."""
+    quoted = ("NULL" if each is None else rf'"\\x{each.hex()}"' for each in values)
+    return "{" + ",".join(quoted) + "}"
+
+
+def _row(message: Outgoing) -> tuple[object, ...]:
     return (
         message.id,
         message.topic,
@@ -77,17 +91,15 @@ def _row(message: Outgoing, now: datetime) -> tuple[object, ...]:
         message.type,
         message.payload,
         message.key,
-        [_text(name) for name, _ in message.headers],
-        [value for _, value in message.headers],
+        _names(tuple(name for name, _ in message.headers)),
+        _bytes(value for _, value in message.headers),
         _slot(message.key),
-        now,
     )
 
 
 async def add(connection: db.Connection, messages: Iterable[Outgoing], now: datetime) -> None:
     """Write messages into the outbox of the running transaction, and wake the relay at commit."""
-    rows = [_row(message, now) for message in messages]
-    if not rows:
-        return
-    await connection.executemany(kernel.QUERIES["outbox_add"], rows)
-    await connection.execute(kernel.QUERIES["notify"], "outbox")
+    rows = [_row(message) for message in messages]
+    if rows:
+        columns = (list(column) for column in zip(*rows, strict=True))
+        await connection.execute(kernel.QUERIES["outbox_add"], *columns, now)

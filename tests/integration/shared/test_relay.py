@@ -22,6 +22,7 @@ from tests.support.kafka_broker import KafkaBroker
 from tests.support.topics import create_topics, unique_topic
 from tests.support.wait import eventually
 
+HEADERS = (("a", b"\xff"), ("b", None), ('q"\\,{}', b""), ("NULL", b"NULL"))
 Factory = Callable[[], Awaitable[AIOKafkaProducer]]
 
 
@@ -45,7 +46,7 @@ def factory(bootstrap: str) -> Factory:
 
 def outgoing(topic: str, key: str | None, payload: str) -> Outgoing:
     raw = None if key is None else key.encode()
-    return Outgoing(str(uuid4()), topic, raw, "t", payload.encode(), [("a", b"\xff"), ("b", None)])
+    return Outgoing(str(uuid4()), topic, raw, "t", payload.encode(), HEADERS)
 
 
 async def write(database: db.Database, *messages: Outgoing) -> None:
@@ -85,7 +86,7 @@ async def test_a_message_arrives_with_key_headers_and_time(
         await relaying.flush(5)
         found = {record.value: record for record in await read(kafka, topic, 2)}
     hello = found[b"hello"]
-    assert (hello.key, hello.headers) == (b"c-1", (("a", b"\xff"), ("b", None)))
+    assert (hello.key, hello.headers) == (b"c-1", HEADERS)
     assert hello.timestamp == int(START.timestamp() * 1000)
     assert found[b"no key"].key is None
 

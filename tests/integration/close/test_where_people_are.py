@@ -16,6 +16,7 @@ from aiohttp import web as aioweb
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from services.close import record
 from services.close.http import Acting, ActionLinks, Figures, SlackActions
 from services.close.http.slack import signature
 from services.close.policy import Policy
@@ -294,6 +295,20 @@ async def test_slack_is_answered_in_time_though_the_database_is_away(
     assert pressed.status_code == 200
     [told] = await eventually(lambda: slack.texts, within=10)
     assert "Try again" in str(told["text"])
+
+
+async def test_slack_is_answered_in_time_though_somebody_holds_the_case(
+    http: httpx.AsyncClient, close: db.Database, slack: Told
+) -> None:
+    async with close.transaction() as connection:
+        await record.held(connection, ["c1"])
+        pressed = await asyncio.wait_for(press(http, click(slack)), 3)
+        assert pressed.status_code == 200
+        [told] = await eventually(lambda: slack.texts, within=10)
+    assert "Try again" in str(told["text"])
+    assert await published(close) == []
+    await press(http, click(slack))  # the same click, sent again
+    assert len(await published(close)) == 1
 
 
 @pytest.mark.parametrize(

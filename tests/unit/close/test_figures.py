@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,38 @@ def test_the_difference_of_two_shares_has_newcombes_interval() -> None:
     found = figures.change(48, 80, 56, 70)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
     assert found.verdict == "worse"
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "low", "high"),
+    [
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((0, 10), (0, 10), -0.2775, 0.2775),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
+)
+def test_newcombes_other_examples_come_out_too(
+    after: tuple[int, int], before: tuple[int, int], low: float, high: float
+) -> None:
+    found = figures.change(*before, *after)
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+def test_intervals_are_those_that_r_prints(shared_data: Path) -> None:
+    cases = json.loads((shared_data / "stats" / "binom_intervals.json").read_text())["cases"]
+    assert len(cases) == 4
+    for case in cases:
+        hits, n = case["successes"], case["n"]
+        wilson = figures.share(hits, n)
+        assert (wilson.low, wilson.high) == pytest.approx(case["wilson"], abs=1e-7)
+        # Over equal spans the ratio is the odds of the share, whose interval is the exact one.
+        low, high = (inf if p == 1.0 else p / (1 - p) for p in case["exact"])
+        found = figures.ratio(hits, 7, n - hits, 7)
+        assert (found.low, found.high) == pytest.approx((low, high), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,15 @@ CAUSES = (
         "closed-loop",
     ),
     Cause(
+        "TouchbackCaseWithoutTimer",
+        f"sum by (job) ({_increase('cases_without_timer', '30m')}) > 0.5",
+        "0m",
+        "warning",
+        "{{ $value | humanize }} cases had no timer: nothing would have warned of them",
+        "The auditor has given each its timer back. A person must look why it was gone.",
+        "closed-loop",
+    ),
+    Cause(
         "TouchbackChannelBroken",
         f"sum by (channel) ({_increase('alert_failures', '30m')})"
         f" / sum by (channel) ({_increase('alert_attempts', '30m')}) > 0.5"

@@ -67,7 +67,8 @@ def counters(policy: Policy) -> list[TallyMetric]:
             tuple((band,) for band in get_args(Band)),
         )
     )
-    found.append(TallyMetric("cases_without_timer", "Cases that the auditor gave a timer back."))
+    unwatched = "Cases that the auditor gave a timer back."
+    found.append(TallyMetric("cases_without_timer", unwatched, zeros=((),)))
     return found
 
 

@@ -106,6 +106,8 @@ class Speech:
     def ratio(self, cause: Mapping[str, Any]) -> str:
         """Say how many times as often as before, with the interval."""
         high = "∞" if cause["high"] is None else f"{cause['high']:.1f}"
+        if cause["ratio"] is None and not cause["hot"]:
+            return self.translations.gettext("new, too few to tell")
         if cause["ratio"] is None:
             return self.translations.gettext("new, at least %(low)s ×") % {
                 "low": f"{cause['low']:.1f}"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.close import record, store, sweep
+from services.close import metrics, record, store, sweep
 from services.close.decide import transition
 from services.close.model import Changed
 from shared import db, timers
@@ -168,6 +168,11 @@ async def test_the_auditor_gives_a_lost_timer_back_and_its_heartbeat_stops_meanw
     assert await auditor.look() == 0
     assert auditor.clean_at == START + HOUR
     assert await counted(close, "cases_without_timer", ()) == 1
+
+
+def test_the_auditors_counter_shows_as_0_before_it_found_anything() -> None:
+    [counter] = [each for each in metrics.counters(POLICY) if each.name == "cases_without_timer"]
+    assert [sample.value for sample in counter.family({}).samples] == [0]
 
 
 async def test_a_good_answer_closes_the_case_as_confirmed(close: db.Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from services.close.decide import POSSIBLE
 from services.console.decide import STEPS, steps
 from services.console.forms import FORMS
 from services.console.outbound import Away, Close, Conflict, Done, Outcome, Refused
-from shared.contracts.cases import CaseState
+from shared.contracts.cases import CaseState, Deadline
 from tests.integration.console.conftest import Desk, form
+from tests.support.clock import START
 from tests.unit.close.cases import an_event
 
 OPENED = "touchback.case.opened.v1"
@@ -250,6 +252,22 @@ async def test_a_case_offers_its_next_step_first(desk: Desk, state: str, expecte
     page = await desk.page("/cases/c1")
     first = page.index('<form method="post" action="/cases/c1/')
     assert page[first:].startswith(f'<form method="post" action="/cases/c1/{expected}"')
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("resolved", "closes without confirmation on 9 Mar, 13:00"),
+        ("closed", "The customer agrees that it was put right."),
+        ("closed_unconfirmed", "it is not known whether it was put right"),
+    ],
+)
+async def test_a_done_case_says_who_has_the_word(desk: Desk, state: str, said: str) -> None:
+    quiet = Deadline(clock="confirm", due_at=START + timedelta(days=7), target_seconds=604800)
+    done = an_event(state=state, assignee="lena")
+    clocks = (*done.deadlines, quiet)
+    await desk.hears(OPENED, done.model_copy(update={"deadlines": clocks}))
+    assert said in await desk.page("/cases/c1")
 
 
 async def answer(status: int, content: Any) -> Outcome:

@@ -24,6 +24,15 @@ HOT: dict[str, Any] = {
     "hot": True,
 }
 CALM = {**HOT, "root_cause": "other", "hot": False}
+ONE = {
+    **HOT,
+    "root_cause": "one",
+    "before": 0,
+    "ratio": None,
+    "low": 0.2,
+    "high": None,
+    "hot": False,
+}
 NEW = {**HOT, "root_cause": "new", "before": 0, "ratio": None, "high": None}
 FIX = {
     "root_cause": "damaged",
@@ -42,7 +51,7 @@ FIXED = {"cause": "damaged", "touchpoint": "delivered", "on": "2026-03-01", "not
 @pytest.fixture
 async def agent(desk: Desk) -> Desk:
     desk.close.known = {
-        "root-causes": {"causes": [HOT, CALM, NEW]},
+        "root-causes": {"causes": [HOT, CALM, NEW, ONE]},
         "fixes": {"fixes": [FIX]},
         "recovery": {
             "recovery": [
@@ -60,6 +69,7 @@ async def test_figures_stand_with_their_intervals(agent: Desk) -> None:
     assert page.count("more than usual") == 2
     assert "12.0 × (4.5 to 34.1)" in page
     assert "new, at least 4.5 ×" in page
+    assert "new, too few to tell" in page
     assert "25% (19% to 31%, n = 200)" in page
     assert "fewer low scores than before" in page
     assert "difference -21 to -4 points" in page

@@ -94,6 +94,8 @@ def changed(told: Delivery, case: CaseNow) -> Delivery:
     deadlines = tuple(NoticeDeadline(clock=d.clock, due_at=d.due_at) for d in case.deadlines)
     news = {
         "type": "case.changed",
+        # That it has become more urgent was said once; what it was before has ended with that.
+        "raised_from": None,
         "version": case.version,
         "state": case.state,
         "assignee": case.assignee,

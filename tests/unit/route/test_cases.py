@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from services.route.decide import (
     alerts,
     alerts_again,
+    changed,
     deadlines,
     decide,
     escalation,
     known_case,
     raised,
+    refreshed,
     shortened,
     warned,
 )
-from services.route.model import Attached, Facts, Heard, Notice, Opened, Unaffected
+from services.route.model import Attached, CaseNow, Facts, Heard, Notice, Opened, Unaffected
 from shared.catalog import Channel, RecoveryTrigger, Targets, Touchpoint
 from shared.contracts.cases import CasePolicy, CaseState
 from shared.contracts.envelope import stable_id
@@ -241,6 +243,16 @@ def test_a_raised_case_is_told_with_the_earlier_of_its_deadlines() -> None:
         "route": timedelta(minutes=5),
     }
     assert alert.alert_id not in [each.alert_id for each in alerts(_opened().event, catalog(), "")]
+
+
+def test_what_changes_a_message_later_does_not_say_again_that_the_case_was_raised() -> None:
+    (told,) = raised(_joined().event, (), catalog(), "https://console.test")
+    now = CaseNow("case", 9, "acknowledged", "ines", "taken", ())
+
+    for later in (changed(told, now), refreshed(told, now)):
+        notice = Notice.model_validate(later.notice)
+        assert (notice.raised_from, notice.priority, notice.version) == (None, "high", 9)
+    assert refreshed(told, now).alert_id == refreshed(told, now).alert_id != told.alert_id
 
 
 def test_alerts_of_a_case_that_comes_back_have_ids_of_their_own_and_new_clocks() -> None:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
-from services.route import policy
 from shared import topics
 from shared.catalog.loader import load
 from shared.contracts.asks import Decision
 from tests.support import orderlog, reading
 from tests.support.orderlog import Outcome
 from tests.support.stack import Ground, World, world
-from tests.support.wait import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1800)]
 
@@ -106,17 +103,6 @@ async def test_each_case_reaches_each_channel_of_its_team_as_one_alert(
     assert await played.stack.count("route", taken) == 2 * teams.total()
 
 
-async def test_what_was_gathered_stands_in_a_digest_that_arrived(played: World) -> None:
-    """The first one of a team goes out after half a minute; what comes later waits for the next."""
-    arrived = await eventually(partial(_digests, played), within=120, every=0.5)
-    mails = {str(mail.message["Message-ID"]).strip("<>"): mail for mail in played.mails.mails}
-    for digest_id, cases in arrived.items():
-        mail = mails[f"{digest_id}@touchback.example"]
-        assert mail.message["Subject"].startswith(f"{len(cases)} alerts · ")
-        shown = {case_id for case_id in cases if f"/cases/{case_id}" in mail.text}
-        assert len(shown) == min(len(cases), policy.ITEMS)
-
-
 async def test_events_of_years_ago_ask_no_customer(played: World) -> None:
     decisions = [
         event.body
@@ -147,13 +133,3 @@ async def test_played_again_it_changes_nothing(played: World, lines: list[str]) 
     assert await played.stack.count("route", "deliveries where owed") == owed
     assert {call.headers["webhook-id"] for call in played.hooks.calls} == ids
     assert await reading.records(played.stack, topics.DEAD_LETTERS) == []
-
-
-async def _digests(played: World) -> dict[str, list[str]]:
-    """The cases of each digest that a mailbox accepted."""
-    async with played.stack.reading("route") as connection:
-        rows = await connection.fetch(
-            "select digest_id, array_agg(case_id) as cases from deliveries"
-            " where digest_id is not null and state = 'delivered' group by digest_id"
-        )
-    return {row["digest_id"]: row["cases"] for row in rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,9 +15,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.close import record, store, sweep
-from services.close.http import Api
+from services.close.http import Acting, Api
+from services.close.http.acting import Done, Unfit
 from services.close.model import replayed
 from shared import db, timers, web
+from shared.catalog import RootCause
+from shared.contracts import api
 from shared.pulse import Pulse
 from shared.wake import Wake
 from tests.integration.close.cases import HIGH, POLICY, counted, published, take, told
@@ -257,3 +261,56 @@ async def test_a_database_that_is_away_is_a_503_and_says_nothing_changed(
     response = await act(http, "acknowledge", 1)
     assert response.status_code == 503
     assert "nothing was changed" in response.json()["title"]
+
+
+async def test_merging_ends_one_case_and_brings_its_score_to_the_other(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    await take(close, told(an_event("c2", touchpoint="delivered")))
+    merged = await act(http, "merge", 1, into="c2")
+    assert merged.status_code == 200, merged.text
+    assert (merged.json()["case"]["state"], merged.json()["case"]["merged_into"]) == (
+        "merged",
+        "c2",
+    )
+    ended, joined = [event for _, event in await published(close)]
+    assert (ended.case_id, ended.reason) == ("c1", "same_matter")
+    assert (joined.case_id, joined.reason, joined.version) == ("c2", "merged_from", 2)
+    async with close.connection() as connection:
+        known = await store.known_scores(connection, ["c2"])
+        waiting = await connection.fetch("select ref from timers")
+    assert known == {("c2", "r-c1"), ("c2", "r-c2")}
+    assert [row["ref"] for row in waiting] == ["c2"]
+
+
+@pytest.mark.parametrize(
+    ("into", "said"),
+    [
+        pytest.param("c1", "no such case to merge into", id="itself"),
+        pytest.param("c9", "no such case to merge into", id="nothing"),
+        pytest.param("c3", "of another customer", id="somebody else's"),
+        pytest.param("c4", "not open", id="one that is over"),
+    ],
+)
+async def test_a_case_merges_only_where_work_on_it_goes_on(
+    http: httpx.AsyncClient, close: db.Database, into: str, said: str
+) -> None:
+    await take(close, told(an_event("c3", "u3")), told(an_event("c4", state="closed")))
+    refused = await act(http, "merge", 1, into=into)
+    assert (refused.status_code, said in refused.json()["title"]) == (422, True)
+    assert await published(close) == []
+
+
+async def test_a_root_cause_is_one_of_the_teams_list(
+    close: db.Database, clock: ManualClock
+) -> None:
+    cause = RootCause(cause="double-charge", name={"en": "Charged twice", "zh": "重复扣款"})
+    policy = replace(POLICY, root_causes={"billing-care": (cause,)})
+    await take(close, told(an_event(state="contacted")))
+    acting = Acting(close, clock, lambda: policy)
+    body = {"actor": "lena", "version": 1, "action": "a", "outcome": "o"}
+    wrong = await acting.act("c1", api.Resolve(**body, root_cause="double-charged"), "k")
+    assert isinstance(wrong, Unfit)
+    assert "double-charge" in str(wrong.detail)
+    right = await acting.act("c1", api.Resolve(**body, root_cause="double-charge"), "k2")
+    assert isinstance(right, Done)

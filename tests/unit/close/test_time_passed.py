@@ -116,7 +116,8 @@ def test_who_took_a_case_and_stayed_silent_loses_it_to_the_team() -> None:
 
 
 def test_a_case_taken_after_the_contact_target_is_not_taken_away_at_once() -> None:
-    case, _ = passed(a_case(policy=POLICY), 5 * HOUR)
+    case, untaken = passed(a_case(policy=POLICY), 5 * HOUR)
+    assert "no_contact_in_time" not in [reason for _, reason, _ in untaken]
     taken = done(case, "acknowledge", after=5 * HOUR)
     later, told = passed(taken, 5.1 * HOUR)
     assert later.event.state == "acknowledged"

@@ -126,9 +126,8 @@ def _changed(case: Case, deadline: Deadline, mark: Mark, now: datetime, at_work:
 
 
 def _told(steps: list[Mark], now: datetime, at_work: AtWork) -> str:
-    """Return the first team that is there; the last one is told whether it is or not."""
-    here = (each.team for each in steps if not each.skip_if_empty or at_work(each.team, now))
-    return next(here, steps[-1].team)
+    """Return the first team that is there; the last one, the fallback, is never skipped."""
+    return next(each.team for each in steps if not each.skip_if_empty or at_work(each.team, now))
 
 
 def _mark(event: CaseEvent, deadline: Deadline) -> Mark:

@@ -161,3 +161,11 @@ def test_a_note_or_a_warning_in_between_does_not_make_anybody_late() -> None:
 def test_a_version_that_nobody_can_have_seen_is_refused() -> None:
     outcome = transition(a_case(), act(a_case(), "acknowledge", version=2), START)
     assert outcome == Refused("outdated_version", POSSIBLE["assigned"])
+
+
+@pytest.mark.parametrize("end", ["merge", "correct", "suppress"])
+def test_whoever_reads_of_an_ended_case_sees_its_clocks_stand(end: str) -> None:
+    case = done(done(a_case(), "acknowledge"), end, after=timedelta(hours=1))
+    contact = case.deadline("contact")
+    assert contact is not None
+    assert (contact.paused_at, contact.used_seconds) == (START + timedelta(hours=1), 3600)

@@ -18,6 +18,7 @@ from tests.bench import (
     listen,
     retention,
     routing,
+    sizes,
     timers,
 )
 from tests.support import kafka_choice, postgres
@@ -36,6 +37,7 @@ MEASURES = {
     "listen": listen.measure,
     "retention": retention.measure,
     "routing": routing.measure,
+    "sizes": sizes.measure,
     "timers": timers.measure,
 }
 ALONE = {"backtest": backtest.measure}

@@ -90,7 +90,7 @@ def checkout(machine: Engine) -> Path:
     for name in listed.stdout.splitlines():
         if (PROJECT / name).exists():
             (there / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, there / name)
+            shutil.copy(PROJECT / name, there / name, follow_symlinks=False)
     machine.run(["make", "secrets"], cwd=there)
     return there
 

@@ -17,7 +17,7 @@ from tests.deploy import tools
 from tests.deploy.tools import CHART, ROOT, Object, environment, one, pods
 from tests.support import stack
 
-pytestmark = [tools.needed, pytest.mark.timeout(300)]
+pytestmark = [tools.needed, pytest.mark.timeout(900)]
 VALUES = list(tools.values_of_ci())
 SERVICES = [name for name in SETTINGS if name != "demo"]
 CUSTOM = ("keda.sh/", "monitoring.coreos.com/")

@@ -11,7 +11,7 @@ import yaml
 from tests.deploy import tools
 from tests.deploy.tools import ROOT, Object, environment, one
 
-pytestmark = [tools.needed, pytest.mark.timeout(300)]
+pytestmark = [tools.needed, pytest.mark.timeout(900)]
 FOLDER = ROOT / "deploy" / "kustomize"
 OF_HELM = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 

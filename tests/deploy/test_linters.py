@@ -11,7 +11,7 @@ import pytest
 from tests.deploy import tools
 from tests.deploy.tools import HERE, ROOT, Object
 
-pytestmark = [tools.needed, pytest.mark.timeout(300)]
+pytestmark = [tools.needed, pytest.mark.timeout(900)]
 COMPOSE = "docker-compose.yml"
 
 

@@ -8,7 +8,7 @@ from tests.deploy import tools
 from tests.deploy.test_chart import SERVICES
 from tests.deploy.tools import Object, one
 
-pytestmark = [tools.needed, pytest.mark.timeout(300)]
+pytestmark = [tools.needed, pytest.mark.timeout(900)]
 
 
 def allowed(objects: list[Object], service: str) -> dict[int | str, list[Object]]:

@@ -147,10 +147,10 @@ def _from_wheel(port: int) -> PostgresServer:
     user = _unprivileged_user()
     if user is not None:
         shutil.chown(folder, user)
-    programs = _programs()
-    _initialise(programs, folder / "data", user)
+    found = programs()
+    _initialise(found, folder / "data", user)
     child = Child(
-        _command(programs, folder / "data", port),
+        _command(found, folder / "data", port),
         lambda: postgres_serves(port),
         folder / "postgres.log",
         user=user,
@@ -200,7 +200,7 @@ def _unprivileged_user() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Where the wheel keeps them; importing it would already lay hands on the home folder."""
     spec = find_spec(WHEEL)
     if spec is None or spec.origin is None:

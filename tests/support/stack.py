@@ -128,6 +128,10 @@ class Stack:
     folder: Path
     environment: dict[str, str]
     ports: dict[str, int]
+    code: Path = PROJECT
+    """Where the services come from: another release has a folder of its own."""
+    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Settings of one service alone, by its name."""
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -178,8 +182,8 @@ class Stack:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    cwd=PROJECT,
-                    env={**self.environment, **port},
+                    cwd=self.code,
+                    env={**self.environment, **self.own.get(name, {}), **port},
                     start_new_session=True,
                 )
 
@@ -219,8 +223,8 @@ class Stack:
         """A `touchback` command in the same environment."""
         return subprocess.run(
             [sys.executable, "-m", "services", *words],
-            env=self.environment,
-            cwd=PROJECT,
+            env={**self.environment, **self.own.get("migrate", {})},
+            cwd=self.code,
             capture_output=True,
             text=True,
             check=False,
@@ -298,7 +302,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(ground: Ground, folder: Path, catalog: Path) -> AsyncIterator[World]:
+async def world(
+    ground: Ground, folder: Path, catalog: Path, *, prepared: bool = True
+) -> AsyncIterator[World]:
     """Broker, database, sinks, schemas and topics; no service runs yet."""
     with own_broker(ground, folder / "kafka") as broker:
         async with MailSink() as mails, WebhookSink() as hooks, ground.databases.one() as dsn:
@@ -314,7 +320,8 @@ async def world(ground: Ground, folder: Path, catalog: Path) -> AsyncIterator[Wo
                 secrets=sorted(secret_names(copy)),
             )
             stack = Stack(folder, {**of_the_machine(), **settings}, ports)
-            await stack.prepare()
+            if prepared:
+                await stack.prepare()
             try:
                 yield World(stack, hooks, mails)
             finally:

@@ -7,7 +7,6 @@ import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,50 +60,17 @@ def ask_soon_after(file: Path, touchpoint: str) -> None:
     file.write_text(before + found + rest.replace("delay: 1h", "delay: 1s", 1), "utf-8")
 
 
-def where_it_is_noon(now: datetime) -> str:
-    """A time zone in which nobody is disturbed by a mail now; the sign is turned round in these."""
-    east = 12 - now.hour
-    return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
-
-
-def a_customer(customer: str, now: datetime) -> dict[str, object]:
-    return {
-        "id": f"card-{customer}",
-        "customer": customer,
-        "at": now.isoformat(),
-        "email": f"{customer}@customers.example",
-        "name": "Ada",
-        "locale": "en",
-        "time_zone": where_it_is_noon(now),
-        "segment": "home",
-    }
-
-
-def a_closed_ticket(customer: str, now: datetime) -> dict[str, object]:
-    """Closed long enough ago that the question about it is due."""
-    return {
-        "id": f"closed-{customer}",
-        "type": "ticket.closed",
-        "customer": customer,
-        "at": (now - timedelta(minutes=31)).isoformat(),
-        "ticket": f"tic-{customer}",
-        "agent": "noor",
-        "topic": "moving house",
-        "region": "north",
-    }
-
-
 async def asked(running: World, customer: str) -> ReceivedMail:
     """The mail that a customer gets about a closed ticket."""
     now = SystemClock().now()
-    await outside.publish(running.stack, "crm.customers", a_customer(customer, now))
+    await outside.publish(running.stack, "crm.customers", outside.a_customer(customer, now))
     address = f"{customer}@customers.example"
 
     async def card() -> int:
         return await running.stack.count("ask", f"contacts where customer_id = '{customer}'")
 
     await eventually(card, within=SOON)
-    await outside.publish(running.stack, "support.events", a_closed_ticket(customer, now))
+    await outside.publish(running.stack, "support.events", outside.a_closed_ticket(customer, now))
     return await mail_to(running, address)
 
 

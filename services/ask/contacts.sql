@@ -63,7 +63,7 @@ join opt_outs on opt_outs.customer_id = back.pseudonym on conflict do nothing
 
 -- name: erase_candidates
 -- Nothing becomes of them any more, which is decided at once.
-update candidates set customer_id = $2, evidence = '{}', signal =
+update candidates set customer_id = $2, due_at = null, evidence = '{}', signal =
     signal - 'correlation' || jsonb_build_object('customer_id', $2::text, 'attributes', '{}'::jsonb)
 where customer_id = $1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -11,6 +11,7 @@ from prometheus_client import Histogram
 
 from services.ask import ladder, lives, people, sends, store
 from services.ask.decide.heard import signal_of
+from services.ask.decide.looks import Coming, coming, counting
 from services.ask.decide.triggers import Found, hear
 from services.ask.decide.turns import Verdict, begin, give_up, turn
 from services.ask.model import DecisionId, Person, Seen
@@ -108,9 +109,10 @@ class Desk:
         fresh = await _unheard(connection, heard)
         if not fresh:
             return
-        earliest = min(signal.occurred_at for signal, _ in fresh) - plans.looks_back
         customers = sorted({signal.customer_id for signal, _ in fresh})
-        persons = await lives.load(connection, customers, earliest)
+        persons = await lives.load(connection, customers, now)
+        looks = (look for signal, _ in fresh for look in counting(signal, plans))
+        await lives.look_back(connection, persons, looks)
         kept: list[tuple[Signal, Seen]] = []
         found: list[Found] = []
         for signal, traceparent in fresh:
@@ -139,10 +141,20 @@ class Desk:
             for key, each in unique.items()
             if key not in known
         ]
+        await lives.look_for(connection, persons, _looks(plans, persons, now))
         for person in persons.values():
             erased = is_stand_in(person.customer_id)
             verdicts += give_up(person, ERASED) if erased else turn(person, plans, now)
         await self._recorder.write(connection, plans, verdicts, now)
+
+
+def _looks(plans: Book, persons: Mapping[str, Person], now: datetime) -> Iterator[Coming]:
+    """Yield what may have come, for the moments that can be judged now."""
+    for person in persons.values():
+        for moment in person.waiting.values():
+            plan = plans.plans.get(moment.touchpoint)
+            if plan is not None and moment.due_at <= now:
+                yield from coming(moment, plan)
 
 
 async def _unheard(connection: db.Connection, heard: Sequence[Heard]) -> list[Heard]:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from services.ask import contacts
 from services.ask.decide.heard import DONE
+from services.ask.decide.looks import Coming, Counting
 from services.ask.model import Candidate, Contact, DecisionId, History, Person, Seen
 from shared import db, sql
 from shared.contracts.base import Attribution
@@ -19,6 +21,7 @@ from shared.contracts.signals import Signal
 
 QUERIES = sql.load(Path(__file__).parent / "lives.sql")
 _SEPARATOR = "\x1f"
+Look = TypeVar("Look", Counting, Coming)
 Identity = tuple[str, str, str]
 
 
@@ -42,18 +45,19 @@ async def lock(connection: db.Connection, customers: Iterable[str]) -> None:
 
 
 async def load(
-    connection: db.Connection, customers: Sequence[str], earliest: datetime
+    connection: db.Connection, customers: Sequence[str], now: datetime
 ) -> dict[str, Person]:
-    """Return these customers as they are now; `earliest` is how far back signals matter."""
+    """Return these customers as they are now, with the moments whose time has come.
+
+    What was heard of them is looked up by `look_back` and `look_for`: only what matters of it.
+    """
     cards = await contacts.cards(connection, customers)
     opt_outs = await contacts.opt_outs(connection, customers)
     histories = await _histories(connection, customers)
-    waiting = await _waiting(connection, customers)
+    waiting = await _waiting(connection, customers, now)
     cases: defaultdict[str, set[str]] = defaultdict(set)
     for row in await connection.fetch(QUERIES["open_cases"], customers):
         cases[row["customer_id"]].add(row["case_id"])
-    starts = (each.signal.occurred_at for each in chain.from_iterable(waiting.values()))
-    seen = await _seen(connection, customers, min((earliest, *starts)))
     return {
         customer: Person(
             customer_id=customer,
@@ -61,11 +65,35 @@ async def load(
             opt_outs=opt_outs.get(customer, frozenset()),
             history=histories.get(customer, History()),
             open_cases=frozenset(cases[customer]),
-            seen=seen[customer],
             waiting={each.decision_id: each for each in waiting[customer]},
         )
         for customer in customers
     }
+
+
+async def look_back(
+    connection: db.Connection, persons: Mapping[str, Person], looks: Iterable[Counting]
+) -> None:
+    """Let customers be known with what counts together with new signals of theirs."""
+    alone, about = _split(looks)
+    for query, rows in (("counted", alone), ("counted_about", about)):
+        if rows:
+            keys = [
+                (each.customer_id, each.touchpoint, each.at, each.within, each.before, each.after)
+                for each in rows
+            ]
+            await _see(connection, persons, query, _columns(keys), rows)
+
+
+async def look_for(
+    connection: db.Connection, persons: Mapping[str, Person], looks: Iterable[Coming]
+) -> None:
+    """Let customers be known with what came after moments of theirs."""
+    alone, about = _split(looks)
+    for query, rows in (("came", alone), ("came_about", about)):
+        if rows:
+            keys = [(each.customer_id, each.name, each.since, each.until) for each in rows]
+            await _see(connection, persons, query, _columns(keys), rows)
 
 
 async def heard_before(connection: db.Connection, signals: Sequence[Signal]) -> set[Identity]:
@@ -180,30 +208,49 @@ async def customers_between(
     return sorted(row["customer_id"] for row in rows)
 
 
-async def _seen(
-    connection: db.Connection, customers: Sequence[str], earliest: datetime
-) -> Mapping[str, list[Seen]]:
-    found: defaultdict[str, list[Seen]] = defaultdict(list)
-    for row in await connection.fetch(QUERIES["seen"], customers, earliest):
-        found[row["customer_id"]].append(
-            Seen(
-                name=row["signal"],
-                at=row["occurred_at"],
-                correlation=row["correlation"],
-                key=(row["source"], row["source_event_id"]),
-                counts_for=frozenset(row["counts_for"]),
-                signal=Signal.model_validate(row["body"]) if row["body"] else None,
-                traceparent=row["traceparent"],
-            )
-        )
-    return found
+def _split(looks: Iterable[Look]) -> tuple[list[Look], list[Look]]:
+    """Return those at all of a customer's signals, and those at one correlation; each once."""
+    unique = list(dict.fromkeys(looks))
+    alone = [each for each in unique if each.correlation is None]
+    return alone, [each for each in unique if each.correlation is not None]
+
+
+async def _see(
+    connection: db.Connection,
+    persons: Mapping[str, Person],
+    query: str,
+    columns: Sequence[list[object]],
+    looks: Sequence[Counting | Coming],
+) -> None:
+    """Put what a query finds where it belongs in time; what is known already stays as it is."""
+    about = [each.correlation for each in looks if each.correlation is not None]
+    rows = await connection.fetch(QUERIES[query], *columns, *([about] if about else []))
+    fresh: defaultdict[str, list[Seen]] = defaultdict(list)
+    for row in rows:
+        fresh[row["customer_id"]].append(_seen(row))
+    for customer, found in fresh.items():
+        known = {(each.key, each.name) for each in persons[customer].seen}
+        new = [each for each in found if (each.key, each.name) not in known]
+        persons[customer].seen = sorted([*persons[customer].seen, *new], key=lambda each: each.at)
+
+
+def _seen(row: db.Row) -> Seen:
+    return Seen(
+        name=row["signal"],
+        at=row["occurred_at"],
+        correlation=row["correlation"],
+        key=(row["source"], row["source_event_id"]),
+        counts_for=frozenset(row["counts_for"]),
+        signal=Signal.model_validate(row["body"]) if row["body"] else None,
+        traceparent=row["traceparent"],
+    )
 
 
 async def _waiting(
-    connection: db.Connection, customers: Sequence[str]
+    connection: db.Connection, customers: Sequence[str], now: datetime
 ) -> Mapping[str, list[Candidate]]:
     found: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for row in await connection.fetch(QUERIES["waiting"], customers):
+    for row in await connection.fetch(QUERIES["waiting"], customers, now):
         signal = Signal.model_validate(row["signal"])
         found[row["customer_id"]].append(
             Candidate(
@@ -236,11 +283,10 @@ async def _histories(connection: db.Connection, customers: Sequence[str]) -> Map
 def _history(
     rows: Sequence[db.Row], answered: Mapping[str, datetime], spent: datetime | None
 ) -> History:
-    counting = [row for row in rows if not row["exempt"]]
-    sent = {row["touchpoint"]: row["sent_at"] for row in counting if row["sent_at"]}
+    sent = {row["touchpoint"]: row["sent_at"] for row in rows if row["sent_at"]}
     return History(
         last_contact=max((*sent.values(), *([spent] if spent else [])), default=None),
-        pending=any(row["pending"] for row in counting),
+        pending=any(row["pending"] for row in rows),
         asked=frozenset(
             (row["touchpoint"], correlation)
             for row in rows

@@ -28,12 +28,95 @@ where (source, source_event_id, signal) in (
     select * from unnest($1::text[], $2::text[], $3::text[])
 )
 
--- name: seen
-select customer_id, source, source_event_id, signal, occurred_at, correlation, counts_for, body,
-       traceparent
-from signals
-where customer_id = any($1::text[]) and occurred_at >= $2
-order by occurred_at, heard_at
+-- name: counted
+-- What counts with a new signal: the nearest before it, whose bodies nobody needs, and after it.
+with look as (
+    select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::interval[], $5::int[],
+                         $6::int[]) as look (customer_id, touchpoint, at, within, before, after)
+), found as (
+    select near.* from look cross join lateral (
+        select source, source_event_id, signal, customer_id, occurred_at, correlation, counts_for,
+               heard_at, null::jsonb as body, null as traceparent
+        from signals
+        where customer_id = look.customer_id and counts_for <> '{}'
+          and occurred_at between look.at - look.within and look.at
+          and look.touchpoint = any(counts_for)
+        order by occurred_at desc limit look.before
+    ) as near
+    union all
+    select near.* from look cross join lateral (
+        select source, source_event_id, signal, customer_id, occurred_at, correlation, counts_for,
+               heard_at, body, traceparent
+        from signals
+        where customer_id = look.customer_id and counts_for <> '{}'
+          and occurred_at between look.at and look.at + look.within
+          and look.touchpoint = any(counts_for)
+        order by occurred_at limit look.after
+    ) as near
+)
+select distinct on (occurred_at, heard_at, source, source_event_id, signal) * from found
+order by occurred_at, heard_at, source, source_event_id, signal, body is null
+
+-- name: counted_about
+-- The same, of one correlation ($7) alone.
+with look as (
+    select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::interval[], $5::int[],
+                         $6::int[], $7::text[])
+        as look (customer_id, touchpoint, at, within, before, after, correlation)
+), found as (
+    select near.* from look cross join lateral (
+        select source, source_event_id, signal, customer_id, occurred_at, correlation, counts_for,
+               heard_at, null::jsonb as body, null as traceparent
+        from signals
+        where customer_id = look.customer_id and correlation = look.correlation
+          and occurred_at between look.at - look.within and look.at
+          and look.touchpoint = any(counts_for)
+        order by occurred_at desc limit look.before
+    ) as near
+    union all
+    select near.* from look cross join lateral (
+        select source, source_event_id, signal, customer_id, occurred_at, correlation, counts_for,
+               heard_at, body, traceparent
+        from signals
+        where customer_id = look.customer_id and correlation = look.correlation
+          and occurred_at between look.at and look.at + look.within
+          and look.touchpoint = any(counts_for)
+        order by occurred_at limit look.after
+    ) as near
+)
+select distinct on (occurred_at, heard_at, source, source_event_id, signal) * from found
+order by occurred_at, heard_at, source, source_event_id, signal, body is null
+
+-- name: came
+-- The first of a name since a moment; the second too, for the first may be the moment itself.
+select distinct on (occurred_at, heard_at, source, source_event_id, signal) came.*
+from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+         as look (customer_id, name, since, until)
+cross join lateral (
+    select source, source_event_id, signal, customer_id, occurred_at, correlation, counts_for,
+           heard_at, null::jsonb as body, null as traceparent
+    from signals
+    where customer_id = look.customer_id and signal = look.name
+      and occurred_at between look.since and coalesce(look.until, 'infinity')
+    order by occurred_at limit 2
+) as came
+order by occurred_at, heard_at, source, source_event_id, signal
+
+-- name: came_about
+-- The same, of one correlation ($5) alone.
+select distinct on (occurred_at, heard_at, source, source_event_id, signal) came.*
+from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
+         as look (customer_id, name, since, until, correlation)
+cross join lateral (
+    select source, source_event_id, signal, customer_id, occurred_at, correlation, counts_for,
+           heard_at, null::jsonb as body, null as traceparent
+    from signals
+    where customer_id = look.customer_id and correlation = look.correlation
+      and signal = look.name
+      and occurred_at between look.since and coalesce(look.until, 'infinity')
+    order by occurred_at limit 2
+) as came
+order by occurred_at, heard_at, source, source_event_id, signal
 
 -- name: save_answers
 insert into answers (customer_id, touchpoint, answered_at)
@@ -56,12 +139,12 @@ select customer_id, case_id from cases where open and customer_id = any($1::text
 
 -- name: contact_history
 -- What reached a customer, or may have, by touchpoint; and what is on its way.
-select customer_id, touchpoint, exempt,
+select customer_id, touchpoint,
        max(coalesce(sent_at, sending_at)) filter (where state in ('sent', 'unknown')) as sent_at,
        bool_or(state in ('planned', 'sending')) as pending,
        array_agg(distinct correlation) filter (where correlation is not null) as correlations
-from invitations where customer_id = any($1::text[]) and state <> 'failed'
-group by customer_id, touchpoint, exempt
+from invitations where customer_id = any($1::text[]) and not exempt and state <> 'failed'
+group by customer_id, touchpoint
 
 -- name: save_bands
 insert into bands (response_id, customer_id, band, at)
@@ -89,7 +172,7 @@ group by customer_id
 
 -- name: waiting
 select decision_id, touchpoint, customer_id, signal, attribution, due_at, evidence, traceparent
-from candidates where customer_id = any($1::text[])
+from candidates where customer_id = any($1::text[]) and (due_at <= $2 or due_at is null)
 
 -- name: customers_of_waiting
 select distinct customer_id from candidates where decision_id = any($1::uuid[])

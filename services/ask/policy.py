@@ -34,6 +34,9 @@ REPEATABLE = ("sms", "webhook", "kafka")
 
 NOTHING = timedelta(0)
 
+ENOUGH = 100
+"""As many as anybody wants to be told how often something happened."""
+
 
 def reachable(contact: Contact, channel: str) -> bool:
     """Say whether a card has the address that a channel needs."""
@@ -49,6 +52,11 @@ class Count:
     at_least: int
     within: timedelta
     by_correlation: bool
+
+    @property
+    def at_most(self) -> int:
+        """How many are counted: a customer of thousands costs no more than one of a hundred."""
+        return max(self.at_least, ENOUGH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.bench import (
     backtest,
     collect,
+    hot,
     latency,
     lateness,
     listen,
@@ -32,6 +33,7 @@ from tests.support.stack import PROJECT, Ground
 CACHE = PROJECT / ".cache"
 MEASURES = {
     "collect": collect.measure,
+    "hot": hot.measure,
     "lateness": lateness.measure,
     "latency": latency.measure,
     "listen": listen.measure,

@@ -138,6 +138,7 @@ def _counted(person: Person, new: Seen, plan: Plan) -> Iterator[Found]:
         if not new.at <= last.at <= new.at + count.within or last.signal is None:
             continue
         within = [each for each in alike if last.at - count.within <= each.at <= last.at]
+        within = within[-count.at_most :]
         if len(within) >= count.at_least:
             evidence: dict[str, JsonValue] = {
                 "counted": len(within),

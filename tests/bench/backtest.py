@@ -90,6 +90,7 @@ def _peer(file: Path, events: int) -> None:
         for line in stream:
             json.loads(line)
     print(f"    peer, json.loads of each line alone: {_rate(events, started)}")
+    print(f"    others on this machine while it ran: load {os.getloadavg()[0]:.1f}")
 
 
 def _timed(file: Path, events: int, catalog: Catalog) -> None:

@@ -79,7 +79,8 @@ def from_line(line: bytes, wanted: frozenset[str]) -> Said | None:
     if not isinstance(data, dict):
         raise UnreadableMessage("not a JSON object; " + _FORMS)
     if "signal" in data:
-        return _said(SIGNAL, data) if data["signal"] in wanted else None
+        name = data["signal"]
+        return None if isinstance(name, str) and name not in wanted else _said(SIGNAL, data)
     return _said(*_opened(data))
 
 

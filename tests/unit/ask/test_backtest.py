@@ -267,6 +267,10 @@ def test_what_nothing_depends_on_is_passed_over(line: Mapping[str, Any]) -> None
         (b'{"a": 1}', "should be a signal"),
         (b'{"case_id": "k"}', "a case without its type"),
         (b'{"signal": "order.late"}', "touchback.signal.v1: source: Field required"),
+        (
+            b'{"signal": ["order.late"]}',
+            "touchback.signal.v1: signal: Input should be a valid string",
+        ),
         (b'{"headers": {"ce_type": "x.v1"}, "body": {}}', "x.v1 is no type of message here"),
         (b'{"place": "a", "outcome": "signal", "message": 7}', "not a JSON object"),
     ],

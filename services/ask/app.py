@@ -23,6 +23,7 @@ from services.ask.http.once import Door
 from services.ask.letters import Channel
 from services.ask.model import DECIDE
 from services.ask.outbound import Outbound
+from services.ask.reports import Reports
 from services.ask.rhythms import Walker
 from services.ask.settings import Settings
 from services.ask.sweep import Sender
@@ -48,7 +49,6 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     delays = metrics.decision_delay(runtime.registry, holder.current)
     desk = Desk(lambda: holder.current, links, settings.public_url, delays)
     heard = [topics.SIGNALS, topics.PROFILES, topics.RESPONSES, topics.CASES]
-    runtime.consume(heard, parse=parse, handle=Guard(desk.hear, contacts.erase))
     runtime.keep(retention.rules(lambda: holder.current))
     runtime.timers({DECIDE: desk.reconsider})
     pii, tokens = Pii(settings.pii_keys), settings.api_tokens
@@ -59,6 +59,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
         channels=channels(settings, lambda: holder.current),
         public_url=settings.public_url,
     )
+    hear = Reports(outbound, desk.hear)
+    runtime.consume(heard, parse=parse, handle=Guard(hear, contacts.erase))
     for name in outbound.channels:
         sender = Sender(runtime.database, clock, runtime.wake, outbound, name)
         runtime.worker(f"sender-{name}", sender.run)

@@ -17,6 +17,7 @@ from services.ask.decide.turns import Verdict, begin, give_up, turn
 from services.ask.model import DecisionId, Person, Seen
 from services.ask.policy import Book, book
 from services.ask.record import Recorder, come_back, withdrawn
+from services.ask.reports import checked
 from shared import db
 from shared.catalog.catalog import Catalog
 from shared.consume import Item, own_messages
@@ -39,11 +40,15 @@ ERASED = "the customer was erased"
 def parse(record: Record) -> Sequence[Item[Event]]:
     """Read a record; free feedback, and answers of nobody known, are no business of asking."""
     concerns = (Signal, Profile, OptOut, CustomerErased, Response, CaseEvent)
-    return [
+    items = [
         item
         for item in own_messages(record)
         if isinstance(item.value.body, concerns) and not getattr(item.value.body, "anonymous", 0)
     ]
+    for item in items:
+        if isinstance(item.value.body, Signal):
+            checked(item.value.body)
+    return items
 
 
 class Desk:

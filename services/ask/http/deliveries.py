@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.ask import outcomes, sends
 from services.ask.http.once import Door, Said, parsed
 from services.ask.outbound import Outbound
+from services.ask.outcomes import Report
+from services.ask.reports import report_of
 from shared import db, web
 from shared.contracts.api import Body
 from shared.contracts.base import Moment
@@ -21,7 +22,7 @@ from shared.contracts.base import Moment
 WRITE = "deliveries:write"
 
 
-class Report(Body):
+class Delivery(Body):
     """What became of an ask after it was accepted.
 
     A `hard_bounce` ends the use of that address, a `complaint` is an opt-out, the others are only
@@ -48,17 +49,12 @@ class DeliveryApi:
         """Take a report; the same one twice changes nothing."""
         holder = web.require(request, self._door.tokens, WRITE)
         body = await web.body(request)
-        said = parsed(Report, body)
+        said = parsed(Delivery, body)
 
         async def work(connection: db.Connection, now: datetime) -> Said:
-            found = await sends.invitation(connection, str(said.invitation_id))
-            if found is None:
+            id, report = str(said.invitation_id), Report(said.outcome, said.at)
+            if not await report_of(connection, id, report, self._outbound, now):
                 raise HTTPException(404, "there is no such invitation")
-            sending, state = found
-            id, channel = sending.invitation.invitation_id, sending.channel
-            if await sends.add_report(connection, id, said.outcome, channel, said.at):
-                report = outcomes.Report(said.outcome, said.at)
-                await outcomes.reported(connection, sending, state, report, self._outbound, now)
             return 202, {"invitation_id": id, "outcome": said.outcome}
 
         return await self._door.write(request, holder, "delivery.report", body, work)

@@ -12,7 +12,7 @@ from shared.rules.engine import (
     VarType,
 )
 from shared.rules.errors import InvalidRule, RuleError, RuleFailed
-from shared.rules.functions import FUNCTIONS, Function
+from shared.rules.functions import FUNCTIONS, Function, unscaled
 from shared.rules.program import Inputs
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "RuleFailed",
     "Rules",
     "VarType",
+    "unscaled",
 ]

@@ -7,13 +7,15 @@ called beside it, and it is handed the results.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -32,6 +34,8 @@ _PER_SECOND = {"seconds": 1, "millis": 1_000, "micros": 1_000_000}
 _CURRENCY = re.compile("[A-Za-z]{3}")
 _AMOUNT = re.compile(r"[-+(]?[\d.,'\u00a0\u202f ]*\d[\d.,]*\)?")
 _UNITS = re.compile(r"\b[A-Z]{2,3}(?![a-z])|[^\w\s.,()+-]")
+_PLACES = 400
+_EXACT = Context(prec=2 * _PLACES + 600, Emin=-999_999, Emax=999_999)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 
 
@@ -118,6 +122,29 @@ def minor(value: Any, currency: str) -> float:
         raise ValueError("not a number of minor units") from None
 
 
+def unscaled(text: Any, scale: Any) -> Decimal:
+    """Return the decimal whose digits are these bytes in base64, and that has so many places."""
+    if not isinstance(text, str) or not isinstance(scale, int) or abs(scale) > _PLACES:
+        raise ValueError("not a decimal in base64 and its scale")
+    try:
+        digits = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not a decimal in base64, as Debezium writes it") from None
+    if not 0 < len(digits) <= _PLACES:
+        raise ValueError("not a decimal in base64, as Debezium writes it")
+    return Decimal(int.from_bytes(digits, "big", signed=True)).scaleb(-scale, _EXACT)
+
+
+def decimal(value: Any, scale: Any = None) -> float:
+    """Read a decimal as Debezium's `decimal.handling.mode=precise` writes it.
+
+    An object of `scale` and `value` says itself how many places it has.
+    """
+    if isinstance(value, dict):
+        value, scale = value.get("value"), value.get("scale")
+    return float(unscaled(value, scale))
+
+
 def parsed(text: Any) -> Any:
     """Return what a text holds as JSON."""
     if not isinstance(text, str):
@@ -153,6 +180,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "local_time": _function("timestamp", local_time, "text", "text", "text", needs=2),
         "money": _function("double", money, "number"),
         "minor": _function("double", minor, "number", "text"),
+        "decimal": _function("double", decimal, "number", "number", needs=1),
         "json": _function("dyn", parsed, "text"),
         "hash": _function("string", digest, "any"),
         "first": _function("dyn", first, "any"),

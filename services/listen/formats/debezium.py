@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.listen.formats.connect import readable
 from services.listen.formats.content import Content, not_registered
 from services.listen.model import Skipped
 from shared import plain_json
@@ -28,26 +29,35 @@ def read(
         yield Skipped("tombstone")
         return
     not_registered(value)
-    message, wrapped = _unwrapped(plain_json.read(value, "the body"))
+    body = plain_json.read(value, "the body")
+    if not isinstance(body, list):
+        yield _event(body, headers, deletions)
+        return
+    yield from (_event(each, headers, deletions) for each in body)
+    if not body:
+        yield Skipped("empty")
+
+
+def _event(body: Any, headers: dict[str, str], deletions: bool) -> Content | Skipped:
+    message, wrapped = _unwrapped(body)
     if message is None:
-        yield Skipped("tombstone")
-    elif isinstance(message, dict) and isinstance(message.get("op"), str):
-        yield _change(message, headers, deletions)
-    elif isinstance(message, dict) and _is_marker(message):
-        yield Skipped("no_rows")
-    elif wrapped or isinstance(message, str) or "id" in headers:
-        yield Content(headers, _routed(message))
-    else:
-        raise UnreadableMessage(
-            'not a Debezium change event: no "op"; flattened events have format json'
-        )
+        return Skipped("tombstone")
+    if isinstance(message, dict) and isinstance(message.get("op"), str):
+        return _change(message, headers, deletions)
+    if isinstance(message, dict) and _is_marker(message):
+        return Skipped("no_rows")
+    if wrapped or isinstance(message, str) or "id" in headers:
+        return Content(headers, _routed(message))
+    raise UnreadableMessage(
+        'not a Debezium change event: no "op"; flattened events have format json'
+    )
 
 
 def _unwrapped(body: Any) -> tuple[Any, bool]:
     """Return the message without its schema, and whether it had one."""
     wrapped = isinstance(body, dict) and "payload" in body and "op" not in body
     bare = wrapped and set(body) <= {"schema", "payload"}
-    return (body["payload"], bare) if wrapped else (body, False)
+    return (readable(body.get("schema"), body["payload"]), bare) if wrapped else (body, False)
 
 
 def _is_marker(message: Mapping[str, Any]) -> bool:

@@ -131,6 +131,46 @@ def test_a_change_with_its_schema_is_the_same_change() -> None:
     assert event(with_schema, "debezium").body == event(CHANGE, "debezium").body
 
 
+DECIMAL = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal"}
+VARIABLE = {"type": "struct", "name": "io.debezium.data.VariableScaleDecimal"}
+
+
+def test_decimals_are_read_where_their_schema_came_along() -> None:
+    row_schema = {
+        "field": "after",
+        "type": "struct",
+        "fields": [
+            {**DECIMAL, "field": "total", "parameters": {"scale": "2"}},
+            {**DECIMAL, "field": "owed", "parameters": {"scale": "0"}},
+            {**DECIMAL, "field": "none", "parameters": {"scale": "2"}},
+            {**DECIMAL, "field": "odd", "parameters": {}},
+            {**VARIABLE, "field": "any"},
+            {"field": "list", "type": "array", "items": {**DECIMAL, "parameters": {"scale": "1"}}},
+        ],
+    }
+    row = {
+        **{"total": "AfUk", "owed": "/w==", "none": None, "odd": "AfUk"},
+        **{"any": {"scale": 3, "value": "AfUk"}, "list": ["DA==", "not base64"], "other": "AfUk"},
+    }
+    schema = {"type": "struct", "fields": [row_schema]}
+    found = event({"schema": schema, "payload": {**CHANGE, "after": row}}, "debezium")
+    assert found.body == {
+        **{"total": "1282.92", "owed": "-1", "none": None, "odd": "AfUk", "any": "128.292"},
+        **{"list": ["1.2", "not base64"], "other": "AfUk"},
+    }
+
+
+def test_a_list_of_changes_is_as_many_events() -> None:
+    gone = {**CHANGE, "op": "d", "after": None, "before": {"id": 7}}
+    found = read(record([CHANGE, gone, {**CHANGE, "after": {"id": 8}}]), "debezium")  # type: ignore[arg-type]
+    assert [each if isinstance(each, Skipped) else each.body["id"] for each in found] == [
+        7,
+        Skipped("deleted"),
+        8,
+    ]
+    assert read(record([]), "debezium") == (Skipped("empty"),)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("op", "reason"), [("d", "deleted"), ("t", "no_rows"), ("m", "no_rows")])
 def test_changes_that_leave_no_row_are_skipped(op: str, reason: str) -> None:
     change = {**CHANGE, "op": op, "after": None, "before": {"id": 7}}

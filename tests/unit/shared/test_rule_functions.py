@@ -82,6 +82,12 @@ def test_minor_units_depend_on_the_currency(currency: str, amount: float) -> Non
         pytest.param("many(body.l).map(x, x.n)", {"l": {"n": 1}}, [1], id="one is many"),
         pytest.param("many(body.?l).size()", {}, 0, id="none is many"),
         pytest.param("money(body.?discount)", {"discount": None}, None, id="null gives null"),
+        pytest.param("decimal(body.a, 2)", {"a": "AfUk"}, 1282.92, id="Debezium's decimal"),
+        pytest.param("decimal(body.a, 0)", {"a": "/w=="}, -1.0, id="a negative decimal"),
+        pytest.param(
+            "decimal(body.a)", {"a": {"scale": 3, "value": "AfUk"}}, 128.292, id="its own scale"
+        ),
+        pytest.param("decimal(body.?a, 2)", {"a": None}, None, id="no decimal"),
         pytest.param("body.?a.?b", {"a": None}, None, id="a null on the way is absent"),
         pytest.param("body.?a.b", {"a": {"b": 3}}, 3, id="there all the same"),
         pytest.param('body.?a.?b.orValue("x")', {}, "x", id="a default"),
@@ -116,6 +122,12 @@ def test_the_same_content_has_the_same_hash_whatever_its_order() -> None:
         ('local_time(body, "UTC")', "ada", "local_time(body): the time is not like 2026-01-31"),
         ('local_time(body, "UTC", "%Y")', "ada", "local_time(body): the time does not have the"),
         ("money(body)", "ada lovelace 3", "money(body): not an amount of money"),
+        (
+            "decimal(body, 2)",
+            "1.5",
+            "decimal(body): not a decimal in base64, as Debezium writes it",
+        ),
+        ("decimal(body)", "AfUk", "decimal(body): not a decimal in base64 and its scale"),
         ("money(body)", "", "money(body): not an amount of money"),
         ('minor(body, "euro")', 3, "minor(body): not a currency, such as EUR"),
         ("json(body)", "{ada}", "json(body): the text is not JSON: "),

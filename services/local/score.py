@@ -135,5 +135,8 @@ def _moment(number: int, name: str, written: str) -> datetime:
     try:
         moment = datetime.fromisoformat(written)
     except ValueError as error:
-        raise BadLine(f'line {number}: no ISO time in "{name}"') from error
+        message = (
+            f'line {number}: no ISO time in "{name}"; --time-field names the field that has it'
+        )
+        raise BadLine(message) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -42,6 +42,9 @@ def test_an_envelope_without_a_topic_goes_onto_the_given_one() -> None:
     assert played.topic == "given"
 
 
+NO_TIME = 'line 7: no ISO time in "at"; --time-field names the field that has it'
+
+
 @pytest.mark.parametrize(
     ("line", "options", "says"),
     [
@@ -53,8 +56,8 @@ def test_an_envelope_without_a_topic_goes_onto_the_given_one() -> None:
             'line 7: no text or number in "id" to be the key',
             id="no key",
         ),
-        pytest.param("{}", {"speed": 2.0}, 'line 7: no ISO time in "at"', id="no time"),
-        pytest.param('{"at": 5}', {"rebase": NOW}, 'line 7: no ISO time in "at"', id="a number"),
+        pytest.param("{}", {"speed": 2.0}, NO_TIME, id="no time"),
+        pytest.param('{"at": 5}', {"rebase": NOW}, NO_TIME, id="a number"),
         pytest.param(
             '{"body": {}}',
             {"topic": None, "envelope": True},

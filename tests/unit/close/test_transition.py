@@ -169,3 +169,13 @@ def test_whoever_reads_of_an_ended_case_sees_its_clocks_stand(end: str) -> None:
     contact = case.deadline("contact")
     assert contact is not None
     assert (contact.paused_at, contact.used_seconds) == (START + timedelta(hours=1), 3600)
+
+
+def test_a_reopened_case_starts_with_a_clean_slate_and_its_past_stays_as_it_was_told() -> None:
+    late = done(a_case(), "acknowledge", "contacted", "resolve", after=timedelta(days=3))
+    before = late.event.deadlines
+    again = done(late, "reopen", after=timedelta(days=4))
+    assert all(each.breached for each in before if each.clock != "confirm")
+    fresh = [(each.breached, each.told, each.met_at) for each in again.event.deadlines]
+    assert fresh == [(False, 0, None)] * 3
+    assert late.event.deadlines == before

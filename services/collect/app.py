@@ -71,7 +71,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     turnstile = Turnstile(limits, policy, proxies, renderer)
     visits = Visits(database, clock, links, policy, renderer)
     runtime.consume(
-        [topics.INVITATIONS, topics.ANSWERS, topics.CASES, topics.PROFILES],
+        [topics.DECISIONS, topics.INVITATIONS, topics.ANSWERS, topics.CASES, topics.PROFILES],
         parse=handlers.parse,
         handle=Guard(handlers.handle, erasure.erase),
     )

@@ -25,9 +25,10 @@ from services.collect.model import (
     Submission,
 )
 from services.collect.policy import CHANGEABLE_FOR, FINAL_AFTER, TOLD_AFTER, Policy
-from shared.catalog.scales import band
+from shared.catalog.scales import EXPERIENCE_PARTS, band
 from shared.catalog.touchpoints import Survey
 from shared.contracts import responses as contract
+from shared.contracts.asks import Decision
 from shared.contracts.base import Attribution
 from shared.contracts.envelope import stable_id
 
@@ -126,6 +127,28 @@ def unknown_ask(answer: Response) -> Invitation:
         occurred_at=answer.received_at,
         expires_at=changeable_until(answer),
         at=answer.received_at,
+    )
+
+
+def started(
+    invitation: Invitation, survey: Survey, language: str, now: datetime
+) -> contract.Response:
+    """Say that somebody is at the question; what they answer, if they do, has the same id."""
+    return contract.Response(
+        response_id=response_id(invitation.invitation_id),
+        touchpoint=invitation.touchpoint,
+        survey=survey.survey,
+        metric=survey.metric,
+        customer_id=invitation.customer_id,
+        language=language,
+        channel=invitation.channel,
+        received_at=now,
+        at=now,
+        stage=invitation.attribution.stage,
+        invitation_id=invitation.invitation_id,
+        correlation=invitation.correlation,
+        attribution=invitation.attribution,
+        attributes=invitation.attributes,
     )
 
 
@@ -239,6 +262,11 @@ def subject(touchpoint: str, asked: Sequence[Invitation]) -> Subject | None:
     return Subject(newest.customer_id, newest.attribution if same else None)
 
 
+def is_eligible(decision: Decision) -> bool:
+    """Whether a moment could have been asked about: not one that is no such moment at all."""
+    return decision.outcome == "ask" or decision.silence not in (None, "not_eligible", "duplicate")
+
+
 def nobody(id: str) -> str:
     """Return the customer id of somebody unknown: one for each thing said, so they never meet."""
     return f"anonymous-{id}"
@@ -251,6 +279,7 @@ def given_elsewhere(
 
     `found` is whom its correlation leads to, where it names no customer.
     """
+    check(submission.touchpoint, submission.score, policy)
     touchpoint, survey = policy.question(submission.touchpoint)
     customer = submission.customer_id or (found.customer_id if found else None)
     frozen = found.attribution if found else None
@@ -281,9 +310,15 @@ def given_elsewhere(
     return unlinked(change, response.response_id, policy.time_zone)
 
 
-def check(submission: Submission, policy: Policy) -> None:
-    """Raise LookupError or ValueError, saying what is wrong, when an answer fits no survey."""
-    policy.question(submission.touchpoint).survey.scale.check(submission.score)
+def check(touchpoint: str, score: int, policy: Policy) -> None:
+    """Raise LookupError or ValueError, saying what is wrong, when a score fits no survey."""
+    survey = policy.question(touchpoint).survey
+    if survey.parts is not None:
+        raise ValueError(
+            f"survey {survey.survey!r} asks for {', '.join(EXPERIENCE_PARTS)}, a score each, which "
+            "its page alone can take: send the customer there, or ask with one score"
+        )
+    survey.scale.check(score)
 
 
 def promised(submission: Submission, policy: Policy) -> Submission:

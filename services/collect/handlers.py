@@ -72,7 +72,8 @@ class Handlers:
 
     def _check(self, event: Event) -> None:
         try:
-            decide.check(_submission(cast(Answer, event.body)), self.policy())
+            answer = cast(Answer, event.body)
+            decide.check(answer.touchpoint, answer.score, self.policy())
         except (LookupError, ValueError) as error:
             raise UnreadableMessage(f"answer refused: {error.args[0]}") from error
 
@@ -81,6 +82,8 @@ class Handlers:
     ) -> None:
         """Keep what a batch says."""
         events = [item.value for item in items]
+        decisions = [e.body for e in events if isinstance(e.body, asks.Decision)]
+        await store.count_moments(connection, decisions)
         await store.save_cases(
             connection, [e.body for e in events if isinstance(e.body, cases.CaseEvent)]
         )

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.collect import record
+from services.collect import decide, record
 from services.collect.model import ResponseId, Submission
 from services.collect.policy import Policy
 from services.collect.settings import Settings
@@ -87,7 +87,7 @@ def understand(row: str | Mapping[str, str], policy: Policy, now: datetime) -> O
     if answer.answered_at > now:
         raise ValueError("answered_at: lies in the future; give the time at which it was answered")
     try:
-        policy.question(answer.touchpoint).survey.scale.check(answer.score)
+        decide.check(answer.touchpoint, answer.score, policy)
     except LookupError as error:
         raise ValueError(str(error.args[0])) from error
     return answer

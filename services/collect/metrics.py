@@ -51,6 +51,12 @@ def tallies(policy: Policy) -> list[TallyMetric]:
             zeros,
         ),
         TallyMetric(
+            "responses_started",
+            "Times that somebody was seen at a question before they answered it.",
+            ("touchpoint", "survey"),
+            tuple((each.touchpoint, each.survey or "") for each in asking),
+        ),
+        TallyMetric(
             "responses_imported", "Answers of long ago that were brought in.", labels, zeros
         ),
     ]

@@ -27,24 +27,48 @@ cross join lateral (
     order by at desc limit 20
 ) as asked
 
+-- name: count_moments
+insert into moments (day, touchpoint, eligible, asked)
+select * from unnest($1::date[], $2::text[], $3::integer[], $4::integer[])
+on conflict (day, touchpoint) do update
+set eligible = moments.eligible + excluded.eligible, asked = moments.asked + excluded.asked
+
+-- name: start
+-- Returns its id the first time.
+update invitations set started_at = $2
+where invitation_id = $1 and started_at is null returning invitation_id
+
 -- name: silences
 -- Asks by what they were about: an ask that bounced was never one that could be answered.
-select touchpoint, asked, delivered, failed, cancelled, answered, unfinished, silent,
-       delivered - answered - silent as waiting
+-- Who answered without scripts was at the question too.
+select touchpoint, coalesce(eligible, 0) as eligible, coalesce(asked, 0) as asked,
+       coalesce(delivered, 0) as delivered, coalesce(failed, 0) as failed,
+       coalesce(cancelled, 0) as cancelled, coalesce(opened, 0) as opened,
+       coalesce(opened - answered, 0) as started, coalesce(answered, 0) as answered,
+       coalesce(unfinished, 0) as unfinished, coalesce(silent, 0) as silent,
+       coalesce(delivered - answered - silent, 0) as waiting
 from (
-    select invitations.touchpoint, count(*) as asked,
-           count(*) filter (where reached or responses is not null) as delivered,
-           count(*) filter (where state = 'failed' and responses is null) as failed,
-           count(*) filter (where state = 'cancelled' and responses is null) as cancelled,
-           count(responses) as answered,
-           count(responses) filter (where completed_at is null) as unfinished,
-           count(*) filter (where reached and responses is null and expires_at <= $2) as silent
-    from (select *, state in ('sent', 'reminded', 'expired') as reached from invitations)
-         as invitations
-    left join responses using (invitation_id)
-    where occurred_at >= $1
-    group by invitations.touchpoint
+    select touchpoint, count(*) as asked,
+           count(*) filter (where reached or said) as delivered,
+           count(*) filter (where state = 'failed' and not said) as failed,
+           count(*) filter (where state = 'cancelled' and not said) as cancelled,
+           count(*) filter (where said or started_at is not null) as opened,
+           count(*) filter (where said) as answered,
+           count(*) filter (where said and unfinished) as unfinished,
+           count(*) filter (where reached and not said and expires_at <= $2) as silent
+    from (
+        select invitations.*, state in ('sent', 'reminded', 'expired') as reached,
+               invitations.answered or response_id is not null as said,
+               response_id is not null and completed_at is null as unfinished
+        from invitations left join responses using (invitation_id)
+        where occurred_at >= $1
+    ) as one
+    group by touchpoint
 ) as counted
+full join (
+    select touchpoint, sum(eligible)::bigint as eligible from moments
+    where day >= $1::timestamptz::date group by touchpoint
+) as decided using (touchpoint)
 order by touchpoint
 
 -- name: lock_invitation

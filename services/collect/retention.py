@@ -23,4 +23,5 @@ def rules(spans: Callable[[], Retention]) -> Sequence[Rule]:
         ),
         Rule("opt_outs", "at", lambda: spans().invitations),
         Rule("feedback", "received_at", lambda: spans().responses),
+        Rule("moments", "day", lambda: spans().decisions),
     ]

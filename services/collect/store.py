@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from services.collect.model import (
 from shared import db, outbox, sql, tallies, timers
 from shared.contracts import responses as contract
 from shared.contracts.answering import Silence
+from shared.contracts.asks import Decision
 from shared.contracts.base import Attribution
 from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import stable_id
@@ -124,6 +126,36 @@ async def lock_unlinked(connection: db.Connection, wanted: ResponseId) -> None:
 async def answered(connection: db.Connection, asked: InvitationId) -> None:
     """Remember that this link was used; not when, nor for which answer."""
     await connection.execute(QUERIES["answered"], asked)
+
+
+async def start(connection: db.Connection, asked: InvitationId, said: contract.Response) -> None:
+    """Remember that somebody was seen at a question, and say so once."""
+    if await connection.fetchval(QUERIES["start"], asked, said.at) is None:
+        return
+    event = outbox.event(
+        service="collect",
+        type="touchback.response.started.v1",
+        body=said,
+        customer_id=said.customer_id,
+        at=said.at,
+        id=stable_id("response", "started", said.response_id),
+    )
+    await outbox.add(connection, [event], said.at)
+    tally = tallies.Tally()
+    tally.add("responses_started", said.touchpoint, said.survey)
+    await tally.write(connection)
+
+
+async def count_moments(connection: db.Connection, decisions: Sequence[Decision]) -> None:
+    """Count the moments that could have been asked about, and those that were to be."""
+    eligible, asked = Counter[tuple[date, str]](), Counter[tuple[date, str]]()
+    for each in decisions:
+        key = (each.occurred_at.date(), each.touchpoint)
+        eligible[key] += decide.is_eligible(each)
+        asked[key] += each.outcome == "ask"
+    rows = [(*key, count, asked[key]) for key, count in sorted(eligible.items())]
+    if rows:
+        await connection.execute(QUERIES["count_moments"], *_columns(rows))
 
 
 async def lock_unfinished(

@@ -97,17 +97,22 @@ class KeptFeedback(Body):
 
 
 class Silence(Body):
-    """What became of the asks about one touchpoint.
+    """What became of the moments and asks of one touchpoint.
 
-    `delivered` were accepted by the channel; of them `answered` said something, `silent` let the
-    time pass, and `waiting` still may answer. `unfinished` gave a score and nothing more as yet.
+    `eligible` moments could have been asked about, `asked` were. `delivered` were accepted by the
+    channel; of them `answered` said something, `silent` let the time pass, and `waiting` still may
+    answer. `opened` were looked at by a person, as far as scripts or an answer show it; `started`
+    of these gave no score, `unfinished` gave one and nothing more as yet.
     """
 
     touchpoint: str
+    eligible: int = 0
     asked: int
     delivered: int
     failed: int
     cancelled: int
+    opened: int = 0
+    started: int = 0
     answered: int
     unfinished: int
     silent: int

@@ -105,7 +105,7 @@ class Api:
 
     def _check(self, given: Submission) -> None:
         try:
-            decide.check(given, self._policy())
+            decide.check(given.touchpoint, given.score, self._policy())
         except (LookupError, ValueError) as error:
             raise HTTPException(422, str(error.args[0])) from error
 

@@ -33,7 +33,7 @@ class SilenceApi:
         """Count the asks of the last so many days, and what became of them by now."""
         web.require(request, self._tokens, openapi.SILENCE_SCOPE)
         days, now = _days(request.query_params.get("days", "30")), self._clock.now()
-        since = now - timedelta(days=days)
+        since = (now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
         async with self._database.connection() as connection:
             found = await store.silences(connection, since, now)
         return JSONResponse(Silences(since=since, touchpoints=found).model_dump(mode="json"))

@@ -62,6 +62,8 @@ class SurveyPages:
             rating = forms.rating(form, visit.scale)
             if rating is None and not form.own:
                 return self._question(request, visit, form, refused=True)
+            if rating is None:
+                await _started(connection, visit, request)
             if rating is not None and _hides(visit, form):
                 return self._on_with(visit, await self._unlinked(connection, visit, rating, form))
             if rating is not None and not (form.own and decide.is_old(visit.answer, form.number)):
@@ -158,6 +160,14 @@ async def _keep_score(connection: db.Connection, visit: Visit, rating: Rating, n
     else:
         other = decide.other_score(visit.answer, rating, visit.now)
         await store.change(connection, [decide.numbered(other, number)], visit.now)
+
+
+async def _started(connection: db.Connection, visit: Visit, request: Request) -> None:
+    """Somebody touched the page; a program that acts like one, and says so, is not believed."""
+    unanswered = visit.answer is None and not visit.unlinked
+    if unanswered and scanners.visitor(request) == "browser":
+        said = decide.started(visit.invitation, visit.survey, visit.speech.language, visit.now)
+        await store.start(connection, visit.invitation.invitation_id, said)
 
 
 def _hides(visit: Visit, form: forms.Form) -> bool:

@@ -199,6 +199,16 @@ async def test_a_low_answer_reopens_and_escalates_and_counts_once(close: db.Data
     assert await counted(close, "cases_reopened") == 1
 
 
+async def test_an_answer_of_long_ago_moves_no_case_whatever_it_says(close: db.Database) -> None:
+    await take(close, told(an_event(policy=RULES)))
+    await resolve(close)
+    before = await published(close)
+    await take(close, answer("low", origin="import"), answer("high", "r9", origin="import"))
+    assert (await the_case(close)).state == "resolved"
+    assert await published(close) == before
+    assert await counted(close, "recovery_answers", ("low",)) == 0
+
+
 async def test_an_answer_of_somebody_else_changes_nothing(close: db.Database) -> None:
     await take(close, told(an_event(policy=RULES)))
     await resolve(close)

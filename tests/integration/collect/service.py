@@ -70,11 +70,11 @@ def answered(**changes: Any) -> Answer:
     return Answer(**{**facts, **changes})
 
 
-SPEAKERS = {asks.Invitation: "ask", Answer: "listen", CaseEvent: "route"}
+SPEAKERS = {asks.Decision: "ask", asks.Invitation: "ask", Answer: "listen", CaseEvent: "route"}
 
 
 def record(
-    body: asks.Invitation | Answer | CaseEvent, type: str, id: str, offset: int = 0
+    body: asks.Decision | asks.Invitation | Answer | CaseEvent, type: str, id: str, offset: int = 0
 ) -> Record:
     """A message as it lies on its topic."""
     service = SPEAKERS[body.__class__]

@@ -192,6 +192,13 @@ def test_an_unlinked_answer_has_a_day_and_stays_open_for_an_hour_at_least(
     assert times == {day}
 
 
+def test_an_experience_takes_no_single_score_from_a_program() -> None:
+    asking = POLICY.touchpoints["delivered"].model_copy(update={"survey": "moving-in"})
+    policy = replace(POLICY, touchpoints={"delivered": asking})
+    with pytest.raises(ValueError, match="asks for needs, ease, enjoyment, a score each"):
+        decide.given_elsewhere(a_submission(touchpoint="delivered"), policy, START)
+
+
 def test_an_unknown_touchpoint_is_named() -> None:
     with pytest.raises(LookupError, match="'nowhere' is not in the catalog"):
         decide.given_elsewhere(a_submission(touchpoint="nowhere"), POLICY, START)

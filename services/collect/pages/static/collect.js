@@ -20,14 +20,26 @@
     if (again) keep();
   }
 
+  // A person is here once a finger, mouse or key says so; nothing else is told, least of all a score.
+  const signs = ["pointerdown", "pointermove", "keydown", "wheel"];
+  let here = 0;
+  function seen(event) {
+    if (!event.isTrusted) return;
+    for (const sign of signs) removeEventListener(sign, seen);
+    here = setTimeout(() => navigator.sendBeacon(form.action, new URLSearchParams("own=1")), 1000);
+  }
+  if ("start" in form.dataset) for (const sign of signs) addEventListener(sign, seen);
+
   form.addEventListener("input", (event) => {
     if (!event.isTrusted) return;
     kept.textContent = "";
     clearTimeout(timer);
+    clearTimeout(here);
     timer = setTimeout(keep, event.target.name === "comment" ? 1000 : 0);
   });
   form.addEventListener("submit", () => {
     clearTimeout(timer);
+    clearTimeout(here);
     again = false;
     form.elements.number.value = Date.now();
   });

@@ -13,6 +13,7 @@ import yaml
 from deploy.grafana import generate
 from tests.support.dashboards import FILES, Query, boards, queries
 
+ROOT = Path(__file__).parents[2]
 PROVISIONING = Path(generate.__file__).parent / "provisioning"
 UNITS = {"short", "s", "percentunit", "cps", "reqps", "bytes"}
 RISING = ("_total", "_bucket", "_count", "_sum")
@@ -123,6 +124,23 @@ def test_completed_only_is_said_where_those_who_wait_are_left_out() -> None:
         for panel in board["panels"]:
             if "case_time_to_c" in json.dumps(panel["targets"]):
                 assert "(completed only)" in panel["title"]
+
+
+def test_compose_mounts_what_the_configurations_name() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "touchback.yml").read_text())[
+        "providers"
+    ]
+    mounted = [volume.split(":")[1] for volume in services["grafana"]["volumes"]]
+    assert provider["options"]["path"] in mounted
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    scraped = {
+        job["job_name"].removeprefix("touchback-"): job["static_configs"][0]["targets"]
+        for job in config["scrape_configs"]
+    }
+    ports = {name: [f"{name}:{services[name]['ports'][0].rpartition(':')[2]}"] for name in scraped}
+    assert scraped == ports
+    assert len(scraped) == 6
 
 
 def test_grafana_finds_the_dashboards_and_lets_nobody_edit_them() -> None:

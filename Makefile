@@ -40,7 +40,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-header --no-annotate
 lock:
 	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
-	$(COMPILE) --constraint requirements.lock --output-file deploy/requirements-runtime.lock pyproject.toml
+	$(COMPILE) --extra otel --constraint requirements.lock --output-file deploy/requirements-runtime.lock pyproject.toml
 	printf 'hatchling\ncyclonedx-bom\n' | $(COMPILE) --constraint requirements.lock --output-file deploy/requirements-build.lock -
 	$(COMPILE) --output-file tests/deploy/tools.lock tests/deploy/tools.in
 

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from secrets import token_hex
 
+from shared import tracing
+
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
@@ -46,8 +48,8 @@ def example() -> dict[str, str] | None:
 
 
 @contextmanager
-def trace(parent: str | None) -> Iterator[None]:
-    """Do the work inside as part of this trace, or of a new one."""
+def within(parent: str | None) -> Iterator[None]:
+    """Do the work inside in the name of this trace, or of a new one."""
     # It comes from outside: what has not the right form is no trace of anybody's.
     good = parent and _TRACEPARENT.fullmatch(parent)
     token = _traceparent.set(parent if good else new_traceparent())
@@ -55,6 +57,18 @@ def trace(parent: str | None) -> Iterator[None]:
         yield
     finally:
         _traceparent.reset(token)
+
+
+@contextmanager
+def trace(parent: str | None, name: str) -> Iterator[None]:
+    """Do the work inside as a part of this trace that can be seen, where anybody looks."""
+    if not tracing.listening():
+        with within(parent):
+            yield
+        return
+    good = parent if parent and _TRACEPARENT.fullmatch(parent) else None
+    with tracing.span(name, good) as here, within(here):
+        yield
 
 
 class JsonLines(logging.Formatter):

@@ -15,7 +15,7 @@ import typer
 import uvicorn
 import uvloop
 
-from shared import db, kafka, logs, migrate
+from shared import db, kafka, logs, migrate, tracing
 from shared.catalog.fields import duration
 from shared.clock import Clock, SystemClock
 from shared.errors import InvalidSettings, TouchbackError, Unavailable
@@ -62,6 +62,8 @@ def commands(
         try:
             settings = settings_type.load(environ)
             logs.configure(service, settings.log_level)
+            if settings.otlp_endpoint:
+                tracing.configure(service, settings.otlp_endpoint)
             serve(build(settings, SystemClock()))
         except TouchbackError as error:
             raise fail(error) from None
@@ -151,5 +153,6 @@ async def _serve(runtime: Runtime) -> None:
         )
     )
     await server.serve(sockets=[listening])
+    tracing.flush()
     if not server.started:
         sys.exit(1)

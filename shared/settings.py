@@ -52,6 +52,7 @@ NAMES: frozenset[str] = frozenset(
         "http_port",
         "http_host",
         "log_level",
+        "otlp_endpoint",
         "api_tokens",
         "api_token",
         "channel_secrets",
@@ -171,6 +172,7 @@ class Settings(Stored):
     http_port: int = Field(default=8080, ge=0, le=65535)
     http_host: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    otlp_endpoint: HttpUrl | None = None
     api_tokens: Tokens = Field(default_factory=dict)
 
 

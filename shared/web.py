@@ -23,6 +23,9 @@ from shared.labels import OTHER
 from shared.settings import Tokens
 
 _log = logging.getLogger(__name__)
+LOOKS = frozenset({"/metrics", "/health/live", "/health/serving", "/health/ready"})
+"""Asked for every few seconds: nobody wants a span of that."""
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LARGEST_BODY = 16 * 1024
 
@@ -143,7 +146,9 @@ class Timed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with logs.trace(Headers(scope=scope).get("traceparent")):
+        parent = Headers(scope=scope).get("traceparent")
+        look = scope["path"] in LOOKS
+        with logs.within(parent) if look else logs.trace(parent, "request"):
             await self._measured(scope, receive, send)
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -50,7 +50,7 @@ class Recorder:
         planned: list[store.Planned] = []
         decisions: list[asks.Decision] = []
         for verdict in decided:
-            with logs.trace(verdict.candidate.traceparent):
+            with logs.trace(verdict.candidate.traceparent, "decide"):
                 decisions.append(decision_of(verdict, book.version, now))
                 messages.append(said("decision", decisions[-1], decisions[-1].decision_id, now))
                 if isinstance(verdict.decision, Act) and verdict.plan and verdict.decision.channel:
@@ -112,7 +112,7 @@ class Recorder:
 
     def _observe(self, verdict: Verdict, now: datetime) -> None:
         if verdict.plan is not None:
-            with logs.trace(verdict.candidate.traceparent):
+            with logs.within(verdict.candidate.traceparent):
                 source = metrics.source(verdict.candidate.signal.source, self._catalog())
                 measured = self._delays.labels(source)
                 measured.observe(_late(verdict, verdict.plan, now), logs.example())

@@ -88,7 +88,7 @@ class Sender:
             return False
         if claim is None:
             return False
-        with logs.trace(claim.sending.traceparent):
+        with logs.trace(claim.sending.traceparent, "ask"):
             await self._write_down(claim.sending, await self._outcome(claim, now))
         return True
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from services.collect import decide, record, store
+from services.collect import decide, record, store, traces
 from services.collect.model import Invitation, InvitationId, InvitationState, ResponseId, Submission
 from services.collect.policy import Policy
 from shared import db, erasure
@@ -89,6 +89,18 @@ class Handlers:
         )
         arrived = [_invitation(e, e.body) for e in events if isinstance(e.body, asks.Invitation)]
         await store.save_invitations(connection, arrived)
+        await traces.keep(connection, _parents(events), now)
         await store.say_opt_outs(connection, [each.invitation_id for each in arrived], now)
         answers = [_submission(e.body) for e in events if isinstance(e.body, Answer)]
         await record.keep(connection, answers, self.policy(), now)
+
+
+def _parents(events: Sequence[Event]) -> dict[str, str]:
+    """Return the trace of each ask, and of each answer that came by topic."""
+    found: dict[str, str] = {}
+    for event in events:
+        if event.traceparent and isinstance(event.body, asks.Invitation):
+            found[event.body.invitation_id] = event.traceparent
+        elif event.traceparent and isinstance(event.body, Answer):
+            found[stable_id("answer", event.body.source, event.body.answer_id)] = event.traceparent
+    return found

@@ -179,3 +179,11 @@ returning opt_outs.invitation_id, opt_outs.at, invitations.customer_id
 
 -- name: opted_out
 select exists (select from opt_outs where invitation_id = $1)
+
+-- name: keep_traces
+insert into traces (id, traceparent, at)
+select id, traceparent, $3 from unnest($1::text[], $2::text[]) as told (id, traceparent)
+on conflict (id) do nothing
+
+-- name: traces
+select id, traceparent from traces where id = any($1::text[])

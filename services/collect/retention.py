@@ -21,6 +21,7 @@ def rules(spans: Callable[[], Retention]) -> Sequence[Rule]:
             "not exists (select from responses"
             " where responses.invitation_id = invitations.invitation_id)",
         ),
+        Rule("traces", "at", lambda: spans().invitations),
         Rule("opt_outs", "at", lambda: spans().invitations),
         Rule("feedback", "received_at", lambda: spans().responses),
         Rule("moments", "day", lambda: spans().decisions),

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from services.collect import decide
+from services.collect import decide, traces
 from services.collect.model import (
     Change,
     Feedback,
@@ -19,7 +19,7 @@ from services.collect.model import (
     Response,
     ResponseId,
 )
-from shared import db, outbox, sql, tallies, timers
+from shared import db, logs, outbox, sql, tallies, timers
 from shared.contracts import responses as contract
 from shared.contracts.answering import Silence
 from shared.contracts.asks import Decision
@@ -341,7 +341,11 @@ def _events(change: Change, now: datetime) -> Iterator[outbox.Outgoing]:
 
 
 async def _say(connection: db.Connection, changes: Sequence[Change], now: datetime) -> None:
-    said = [event for each in changes for event in _events(each, now)]
+    parents = await traces.of(connection, [each.response for each in changes if each.happenings])
+    said: list[outbox.Outgoing] = []
+    for change in changes:
+        with logs.trace(parents.get(change.response.response_id) or logs.traceparent(), "answer"):
+            said += _events(change, now)
     await outbox.add(connection, said, now)
     await timers.schedule(
         connection,

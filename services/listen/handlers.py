@@ -88,7 +88,7 @@ class Listener:
             tally.add(name, source, by=count)
         messages: list[Outgoing] = []
         for item in said:
-            with logs.trace(item.value.record.text_headers.get("traceparent")):
+            with logs.trace(item.value.record.text_headers.get("traceparent"), "map"):
                 messages += self._messages(item)
         await outbox.add(connection, messages, now)
         await tally.write(connection)

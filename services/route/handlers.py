@@ -65,7 +65,7 @@ class Handlers:
         batch = _Batch(facts, before)
         catalog = self._catalog()
         for event in events:
-            with logs.trace(event.traceparent):
+            with logs.trace(event.traceparent, "route"):
                 self._take(batch, event, catalog, now)
         if moved:
             await self._bring_up_to_date(connection, batch, moved, catalog)

@@ -45,7 +45,7 @@ async def owe(
 
 def queued(alert: Delivery, now: datetime, why: Queued | None) -> outbox.Outgoing:
     """Say that an alert is on its way."""
-    with logs.trace(alert.traceparent):
+    with logs.within(alert.traceparent):
         return alert_event("queued", alert, now, why)
 
 
@@ -111,7 +111,7 @@ class Verdict:
         if not delivery.case_id or delivery.round == policy.REFRESHED:
             return []
         failure = result.failure if isinstance(result, Refused) else None
-        with logs.trace(delivery.traceparent):
+        with logs.within(delivery.traceparent):
             return [alert_event(what, delivery, self.settled.at, failure)]
 
     def _complain(self, failure: str) -> None:
@@ -219,7 +219,7 @@ async def _digested(
     what: AlertEvent = "delivered" if state == "delivered" else "exhausted"
     for alert in found:
         if alert.case_id:
-            with logs.trace(alert.traceparent):
+            with logs.within(alert.traceparent):
                 outcome.messages.append(alert_event(what, alert, outcome.now))
     return found
 

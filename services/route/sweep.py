@@ -148,7 +148,7 @@ class Deliveries:
         self._event.set()
 
     async def _attempt(self, delivery: Delivery) -> None:
-        with logs.trace(delivery.traceparent):
+        with logs.trace(delivery.traceparent, "alert"):
             asked = monotonic()
             result = await self._outbound.send(delivery, self._clock.now())
             self._took.labels(delivery.kind).observe(monotonic() - asked, logs.example())

@@ -56,8 +56,9 @@ class Server:
 
     async def value(self, query: str) -> float:
         """The only value that a query gives now."""
-        (found,) = (await self.now(query)).values()
-        return found
+        found = list((await self.now(query)).values())
+        assert len(found) == 1, f"{query}: {found}"
+        return found[0]
 
     async def between(self, query: str, start: float, end: float, step: float) -> list[list[float]]:
         """What a query gives over time, series by series."""

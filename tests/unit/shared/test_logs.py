@@ -27,13 +27,13 @@ def test_what_is_passed_as_extra_stands_beside_the_message() -> None:
 
 
 def test_a_line_inside_a_trace_carries_its_id() -> None:
-    with logs.trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+    with logs.within("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
         assert formatted()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert "trace_id" not in formatted()
 
 
 def test_work_without_a_parent_begins_a_trace_of_its_own() -> None:
-    with logs.trace(None):
+    with logs.within(None):
         parent = logs.traceparent()
     assert parent is not None
     assert [len(part) for part in parent.split("-")] == [2, 32, 16, 2]
@@ -41,7 +41,7 @@ def test_work_without_a_parent_begins_a_trace_of_its_own() -> None:
 
 @pytest.mark.parametrize("parent", ["", "nonsense", "00-short-ids-01", "00-" + "g" * 32, "\x00"])
 def test_a_parent_that_has_not_the_right_form_is_replaced(parent: str) -> None:
-    with logs.trace(parent):
+    with logs.within(parent):
         assert len(str(formatted()["trace_id"])) == 32
 
 

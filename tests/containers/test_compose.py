@@ -93,6 +93,19 @@ def test_the_image_holds_what_services_need_and_nothing_for_tests(stack: Stack) 
     )
 
 
+def test_the_image_says_all_that_it_holds(stack: Stack) -> None:
+    listed = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
+    held = {_plain(name) for name in inside(stack, "listen", "python", "-c", listed).split()}
+    bill = json.loads(inside(stack, "listen", "cat", "/opt/touchback/touchback.cdx.json"))
+    named = {_plain(each["name"]) for each in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX"
+    assert named | {"touchback"} == held
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def test_secrets_are_in_no_environment(stack: Stack) -> None:
     secrets = stack.compose.folder / "secrets"
     kept = [text for file in secrets.iterdir() if (text := file.read_text().strip())]

@@ -1,6 +1,6 @@
 """A running stack under Debian's Prometheus and Alertmanager: what it is shown to do is true.
 
-It takes three minutes, so it runs in CI and where WATCHED=1 is set.
+It takes three minutes and more, so it runs where WATCHED=1 is set.
 """
 
 from __future__ import annotations

@@ -29,14 +29,16 @@ TOUCHPOINTS = {
     **{each.survey: each.touchpoint for each in POLICY.touchpoints.values() if each.survey},
     "ordering-ease": "delivered",
     "moving-in": "delivered",
+    "open-word": "delivered",
 }
 
 
 @dataclass(slots=True)
 class Collect:
-    """The service, and what `ask` and time did to its customers."""
+    """The service, and what `ask` and time did to its customers; `away` has no database."""
 
     address: str
+    away: str
     database: db.Database
     _numbers: count[int] = field(default_factory=count)
 
@@ -65,6 +67,19 @@ class Collect:
                 await store.change(connection, [decide.more(given.response, more, then)], then)
         return asked
 
+    async def unlinked(self, score: int, language: str) -> tuple[str, str]:
+        """Let somebody answer under a promise; returns the ask's id and the answer's."""
+        asked = InvitationId(await self.ask("open-word"))
+        id = decide.unlinked_id(asked)
+        survey = POLICY.surveys["open-word"]
+        async with self.database.transaction() as connection:
+            invitation = await store.invitation(connection, asked)
+            assert invitation
+            first = decide.first_score(invitation, survey, Rating(score), language, START)
+            await store.add(connection, [decide.unlinked(first, id, "UTC")], START)
+            await store.answered(connection, asked)
+        return asked, id
+
     async def opened(self, asked: str) -> None:
         """Let `route` open a case for the answer, which its customer wants to hear about."""
         answer = await self.answer(asked)
@@ -90,7 +105,7 @@ class Collect:
         assert found
         return found
 
-    async def said(self, asked: str) -> list[tuple[str, int]]:
+    async def said(self, asked: str) -> list[tuple[str, int | None]]:
         """What was published about the answer, as event and score."""
         wanted = decide.response_id(InvitationId(asked))
         async with self.database.connection() as connection:
@@ -99,14 +114,14 @@ class Collect:
                 " order by position"
             )
         return [
-            (row["type"].split(".")[2], row["body"]["score"])
+            (row["type"].split(".")[2], row["body"].get("score"))
             for row in rows
             if row["body"].get("response_id") == wanted
         ]
 
     def link(self, asked: str, rest: str = "", purpose: str = "survey") -> str:
         """A link as it stands in a mail."""
-        room = "s" if purpose == "survey" else purpose
+        room = "s" if purpose in ("survey", "answer") else purpose
         return f"{self.address}/{room}/{Links([KEY]).sign(purpose, asked)}{rest}"
 
 
@@ -119,6 +134,10 @@ async def collect(
         database = db.Database(dsn, "collect")
         await database.open()
         catalog = write_catalog(tmp_path_factory.mktemp("catalog"), FILES)
-        with serving(build(settings_for(dsn, catalog), ManualClock())) as address:
-            yield Collect(address, database)
+        nowhere = settings_for("postgresql://nobody@127.0.0.1:1/nowhere", catalog)
+        with (
+            serving(build(settings_for(dsn, catalog), ManualClock())) as address,
+            serving(build(nowhere, ManualClock())) as away,
+        ):
+            yield Collect(address, away, database)
         await database.close()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
-from playwright.async_api import Browser, Page, Request
+from playwright.async_api import Browser, Page, Request, Route
 
 from services.collect.model import More
 from tests.browser.collect.conftest import Collect
 from tests.browser.looking import faults, tab, violations
 from tests.support.clock import START
+from tests.support.wait import eventually_holds
 
 # Axe looks at every page in one test, on machines that are busy with other tests too.
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
@@ -22,16 +26,19 @@ SMALL = """least => [...document.querySelectorAll('a, button, .scale label, .cho
 MORE = More(
     "Nobody told us when.\n电梯坏了三天。", contact_wanted=True, reasons=("late",), effort=5
 )
+HTML = "text/html; charset=utf-8"
 LARGEST = 15_000
 """Bytes that a survey page may weigh over the wire, with all that it loads."""
 
 
-async def pages(collect: Collect) -> Mapping[str, str]:
+async def pages(collect: Collect, language: str = "en") -> Mapping[str, str]:
     """All pages that a link can lead to."""
     nps, low = await collect.ask("support-nps"), await collect.answered(3)
     delivered = await collect.answered(1, "delivery-satisfaction")
     await collect.opened(delivered)
     whole = await collect.answered(1, "moving-in", more=MORE)
+    used, unlinked = await collect.unlinked(1, language)
+    _, content = await collect.unlinked(5, language)
     return {
         "nps": collect.link(nps),
         "nps-preselected": collect.link(nps, "?score=3"),
@@ -60,6 +67,14 @@ async def pages(collect: Collect) -> Mapping[str, str]:
         "feedback": collect.address + "/f",
         "feedback-known": collect.link(low, purpose="f"),
         "told": collect.address + "/f/thanks",
+        "unlinked": collect.link(await collect.ask("open-word")),
+        "unlinked-more": collect.link(unlinked, "/more", "answer"),
+        "unlinked-thanks": collect.link(unlinked, "/thanks", "answer"),
+        "unlinked-thanks-high": collect.link(content, "/thanks", "answer"),
+        "unlinked-mine": collect.link(unlinked, "/mine", "answer"),
+        "unlinked-change": collect.link(unlinked, "?change=1", "answer"),
+        "unlinked-used": collect.link(used),
+        "away": collect.away + "/s/" + collect.link("x").rsplit("/", 1)[1],
     }
 
 
@@ -69,7 +84,7 @@ async def test_there_is_nothing_for_axe_to_find(
 ) -> None:
     found = []
     async with tab(browser, locale=language) as page:
-        for name, address in (await pages(collect)).items():
+        for name, address in (await pages(collect, language)).items():
             await page.goto(address)
             assert await page.get_attribute("html", "lang") == language
             found += await faults(page, f"collect-{name}-{language}")
@@ -96,6 +111,68 @@ async def test_mistakes_are_shown_without_new_ones(browser: Browser, collect: Co
         await page.get_by_role("button", name="Send").click()
         found += await faults(page, "collect-nothing-told-en")
     assert found == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_page_that_could_not_save_keeps_the_words(
+    browser: Browser, collect: Collect, language: str
+) -> None:
+    found = []
+    form = urlencode({"score": "2", "comment": MORE.comment, "reason": "late", "key": "k"})
+    async with tab(browser, locale=language) as page:
+
+        async def post(route: Route) -> None:
+            kind = {**route.request.headers, "content-type": "application/x-www-form-urlencoded"}
+            await route.continue_(method="POST", post_data=form, headers=kind)
+
+        await page.route("**/f", post)
+        await page.goto(collect.away + "/f")
+        await page.unroute("**/f")
+        assert await page.locator("textarea").input_value() == MORE.comment
+        assert await page.locator("[name=score]").get_attribute("value") == "2"
+        assert await page.locator("form").get_attribute("method") == "post"
+        found += await faults(page, f"collect-kept-{language}")
+    assert found == []
+
+
+async def test_a_form_on_another_site_tells_us_anything(browser: Browser, collect: Collect) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (form,) = re.findall(r"<form method=.*?</form>", readme, re.S)
+    there = form.replace("https://feedback.example", collect.address)
+    assert there != form
+
+    async def shop(route: Route) -> None:
+        await route.fulfill(body=f"<!doctype html><title>Shop</title>{there}", content_type=HTML)
+
+    async with tab(browser) as page:
+        await page.route("http://shop.example/", shop)
+        await page.goto("http://shop.example/")
+        await page.get_by_label("What happened?").fill("The lift is broken. 电梯坏了")
+        await page.get_by_label("How do you feel").fill("1")
+        await page.get_by_role("button", name="Send").click()
+        await page.wait_for_url(f"{collect.address}/f/thanks*")
+        assert await page.locator("h1").inner_text() == "Thank you"
+    async with collect.database.connection() as connection:
+        rows = await connection.fetch("select text, score, band, anonymous from feedback")
+    assert [tuple(row) for row in rows] == [("The lift is broken. 电梯坏了", 1, "low", True)]
+
+
+async def test_who_touches_the_page_has_started_and_a_look_alone_has_not(
+    browser: Browser, collect: Collect
+) -> None:
+    looked, touched = await collect.ask(), await collect.ask()
+    async with tab(browser, user_agent="Mozilla/5.0 (Linux; Android 16) Chrome/156") as page:
+        await page.goto(collect.link(looked, "?score=9"))
+        await page.goto(collect.link(touched, "?score=9"))
+        async with page.expect_request(lambda request: request.method == "POST") as beacon:
+            await page.mouse.move(20, 30)
+        assert (await beacon.value).post_data == "own=1"
+
+        async def told() -> None:
+            assert await collect.said(touched) == [("started", None)]
+
+        await eventually_holds(told, within=10)
+    assert await collect.said(looked) == []
 
 
 async def test_axe_does_find_what_is_wrong(browser: Browser, collect: Collect) -> None:

@@ -69,11 +69,15 @@ class Reference:
     on_its_way: str | None = None
     asked_orders: set[tuple[str, str]] = field(default_factory=set)
     opted_out: bool = False
+    held_out: bool = False
+    erased: bool = False
+    ever_heard: set[tuple[str, str]] = field(default_factory=set)
     open_cases: set[str] = field(default_factory=set)
 
     def hear(self, new: Heard, now: datetime) -> None:
-        if any(old.event == new.event and old.name == new.name for old in self.heard):
+        if (new.name, new.event) in self.ever_heard:
             return
+        self.ever_heard.add((new.name, new.event))
         self.heard.append(new)
         if new.name == "order.lost":
             self._count(now)
@@ -86,6 +90,14 @@ class Reference:
             if name == new.name and (touchpoint != "late" or new.days > 2):
                 self._wait(touchpoint, new, new.at + due, new.at + ends, now)
         self.judge(now)
+
+    def erase(self) -> None:
+        """Nothing is known of them any more; who comes back under the same name has no address."""
+        for one in self.waiting:
+            self.said[one.touchpoint, one.heard.event] = "not_eligible"
+        for gone in (self.waiting, self.heard, self.sent, self.asked_orders, self.open_cases):
+            gone.clear()  # type: ignore[attr-defined]  # lists and sets
+        self.on_its_way, self.erased = None, True
 
     def _count(self, now: datetime) -> None:
         lost = [old for old in self.heard if old.name == "order.lost"]
@@ -102,6 +114,8 @@ class Reference:
             return
         if now > ends:
             self.said[key] = "stale_event"
+        elif self.held_out and touchpoint != "often-lost":
+            self.said[key] = "holdout"
         else:
             self.waiting.append(Waiting(touchpoint, heard, due, ends))
 
@@ -160,6 +174,8 @@ class Reference:
             word = "duplicate"
         if word is None and self.opted_out:
             word = "opted_out"
+        if word is None and self.erased:
+            word = "no_address"
         if word is None and self._asks(one):
             word = self._capped(one, now, winner)
         if word is not None:

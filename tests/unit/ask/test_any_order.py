@@ -10,17 +10,30 @@ from itertools import permutations
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
+from services.ask.decide.gates import chance
 from services.ask.decide.memory import Memory
-from services.ask.decide.turns import Verdict
-from services.ask.model import RESPONSE, Ask, Contact, Silent, decision_id
+from services.ask.decide.turns import Verdict, give_up
+from services.ask.model import RESPONSE, Ask, Contact, History, Silent, decision_id
 from services.ask.policy import book
 from shared.contracts.signals import Signal
 from tests.unit.ask.moments import a_catalog, a_signal
 from tests.unit.ask.reference import POLICY, TOUCHPOINTS, ZONE, Heard, Reference
 
-BOOK = book(a_catalog({"touchpoints.yaml": TOUCHPOINTS, "policy.yaml": POLICY}))
+HOLDOUT = 0.05
+FILES = {"touchpoints.yaml": TOUCHPOINTS, "policy.yaml": f"{POLICY}holdout: {HOLDOUT}\n"}
+BOOK = book(a_catalog(FILES))
+SALT = BOOK.plans["delivered"].salt
+HELD_OUT = next(
+    name for name in map("held-{}".format, range(1000)) if chance("holdout", name, SALT) < HOLDOUT
+)
 NAMES = ("order.delivered", "order.late", "order.lost", "order.returned", RESPONSE)
 MEANT = NAMES[:3]
 CASES = ("touchback.case.resolved", "touchback.case.reopened")
@@ -65,6 +78,7 @@ JUMPS = st.sampled_from(
     [timedelta(minutes=count) for count in (1, 5, 14, 15, 16, 59, 60, 61, 120, 600, 900, 1440)]
     + [timedelta(days=count) for count in (2, 3, 10, 30)]
     + [timedelta(days=9, hours=23), timedelta(days=10, hours=1)]
+    + [timedelta(minutes=-1), timedelta(hours=-3)]
 )
 SENT = st.sampled_from([True, True, True, False, None])
 """What becomes of the ask on its way: accepted, bounced, or nobody knows yet."""
@@ -77,23 +91,26 @@ pytestmark = pytest.mark.timeout(1200)
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """One customer of an engine and of its reference, told the same."""
+    """One customer of an engine and of its reference, told the same, whatever the clock does."""
 
     def __init__(self) -> None:
         super().__init__()
         self.memory = Memory(BOOK)
-        self.person = self.memory.person("c1")
-        self.person.contact = Contact(email="token", time_zone=ZONE)
-        self.reference = Reference(id_of=lambda tp, heard: decision_id(_signal(heard), tp))
+        self.reference = Reference(id_of=lambda tp, heard: decision_id(self._signal(heard), tp))
         self.said: dict[tuple[str, str], str] = {}
         self.past: list[Heard] = []
         self.on_its_way: Verdict | None = None
         self.sends: list[datetime] = []
         self.events = 0
+        self.erased = False
 
-    @initialize(start=st.sampled_from(STARTS))
-    def begin(self, start: datetime) -> None:
+    @initialize(start=st.sampled_from(STARTS), held_out=st.sampled_from([False] * 7 + [True]))
+    def begin(self, start: datetime, held_out: bool) -> None:
         self.now = start
+        self.customer = HELD_OUT if held_out else "c1"
+        self.person = self.memory.person(self.customer)
+        self.person.contact = Contact(email="token", time_zone=ZONE)
+        self.reference.held_out = held_out
 
     # --- what is heard -----------------------------------------------------------------------
 
@@ -144,7 +161,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _hear(self, heard: Heard) -> None:
         if heard not in self.past:
             self.past.append(heard)
-        self._take(self.memory.take(_signal(heard), self.now))
+        self._take(self.memory.take(self._signal(heard), self.now))
         self.reference.hear(heard, self.now)
 
     # --- what happens besides ------------------------------------------------------------------
@@ -178,6 +195,17 @@ class AnyOrder(RuleBasedStateMachine):
         self.person.open_cases = frozenset({"k1"}) if open else frozenset()
         self.reference.open_cases = {"k1"} if open else set()
 
+    @precondition(lambda self: self.events > 3)
+    @rule(really=RARELY)
+    def the_customer_is_erased(self, really: bool) -> None:
+        if not really:
+            return
+        self._take(give_up(self.person, "the customer was erased"))
+        self.person.contact, self.person.history = Contact(time_zone=ZONE), History()
+        self.person.seen, self.person.open_cases = [], frozenset()
+        self.reference.erase()
+        self.on_its_way, self.erased = None, True
+
     def _take(self, verdicts: list[Verdict]) -> None:
         for each in verdicts:
             key = (each.candidate.touchpoint, each.candidate.signal.source_event_id)
@@ -188,6 +216,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _asked(self, verdict: Verdict) -> None:
         assert not self.person.opt_outs, "asked somebody who opted out"
+        assert not self.erased, "asked somebody who was erased"
+        assert self.customer != HELD_OUT, "asked somebody who is held out"
         if verdict.candidate.touchpoint == "recovered":
             return
         assert not self.person.open_cases, "asked somebody in trouble"
@@ -195,17 +225,21 @@ class AnyOrder(RuleBasedStateMachine):
         assert not self.sends or self.now - self.sends[-1] >= timedelta(days=10), "asked too soon"
         self.on_its_way = verdict
 
+    def _signal(self, heard: Heard) -> Signal:
+        return a_signal(
+            heard.event,
+            customer=self.customer,
+            name=heard.name,
+            at=heard.at,
+            correlation=heard.order,
+            days=heard.days,
+        )
+
     # --- what holds --------------------------------------------------------------------------
 
     @invariant()
     def both_say_the_same(self) -> None:
         assert self.said == self.reference.said
-
-
-def _signal(heard: Heard) -> Signal:
-    return a_signal(
-        heard.event, name=heard.name, at=heard.at, correlation=heard.order, days=heard.days
-    )
 
 
 def _word(verdict: Verdict) -> str:

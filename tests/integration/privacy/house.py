@@ -154,6 +154,7 @@ def settings(dsn: str, catalog: Path) -> dict[str, Any]:
         "smtp_url": "smtp://127.0.0.1:1",
         "mail_from": "feedback@shop.example",
         "api_token": TOKEN,
+        "console_sign_in": "none",
         "api_tokens": {TOKEN: ("cases:read", "cases:act", "customers:erase")},
         "channel_secrets": {"parcels": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},
     }

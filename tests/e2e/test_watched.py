@@ -214,7 +214,7 @@ async def test_measurements_lead_to_their_traces(watched: Watched) -> None:
         "case_time_to_route_seconds",
     ):
         found = await watched.prometheus.ask(
-            "query_exemplars", query=f"touchback_{metric}_seconds_bucket", **asked
+            "query_exemplars", query=f"touchback_{metric}_bucket", **asked
         )
         examples = [each for series in found for each in series["exemplars"]]
         assert examples, metric

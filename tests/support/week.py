@@ -53,7 +53,8 @@ def _escaped(value: str) -> str:
 
 def _value(labels: Mapping[str, str], hour: int, at: int) -> float:
     name = labels["__name__"]
-    if "increase" in name or "ratio" in name or "objective" in name:
+    # "duration" has "ratio" in it.
+    if any(each in name for each in (":increase", ":ratio", "objective")):
         return 0.99 if "objective" in name else 0.005
     if name.endswith(NOW):
         return at - 90.0

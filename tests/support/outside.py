@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import aiohttp
@@ -116,7 +117,7 @@ def a_closed_ticket(customer: str, now: datetime) -> dict[str, object]:
         "type": "ticket.closed",
         "customer": customer,
         "at": (now - timedelta(minutes=31)).isoformat(),
-        "ticket": f"tic-{customer}",
+        "ticket": f"tic-{sha256(customer.encode()).hexdigest()[:8]}",
         "agent": "noor",
         "topic": "moving house",
         "region": "north",

@@ -111,7 +111,13 @@ def _reading(stack: Stack) -> dict[str, set[str]]:
 
 READ: dict[str, set[str]] = {
     "ask": {topics.SIGNALS, topics.PROFILES, topics.RESPONSES, topics.CASES},
-    "collect": {topics.INVITATIONS, topics.ANSWERS, topics.CASES, topics.PROFILES},
+    "collect": {
+        topics.INVITATIONS,
+        topics.ANSWERS,
+        topics.CASES,
+        topics.DECISIONS,
+        topics.PROFILES,
+    },
     "route": {topics.RESPONSES, topics.CASES, topics.DECISIONS, topics.PROFILES},
     "close": {topics.CASES, topics.ALERTS, topics.RESPONSES, topics.PROFILES},
     "console": {

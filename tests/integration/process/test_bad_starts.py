@@ -119,7 +119,7 @@ def test_a_database_that_is_not_there_is_named(
     environment: Environment, databases: Databases
 ) -> None:
     code, lines = started(
-        environment, "console", TOUCHBACK_POSTGRES_DSN=databases.dsn("no_such_database")
+        environment, "collect", TOUCHBACK_POSTGRES_DSN=databases.dsn("no_such_database")
     )
     assert (code, len(lines)) == (2, 1), lines
     assert "TOUCHBACK_POSTGRES_DSN" in lines[0]

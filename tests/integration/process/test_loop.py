@@ -269,7 +269,7 @@ async def test_a_customer_who_disagrees_opens_the_case_again_and_others_are_told
 
     assert (again["reason"], again["escalated_to"]) == ("customer_disagrees", "customer-care")
     told = await mail_to(running, "customer-care@northwind.example", words=case)
-    assert "support-leads resolved it, and the customer disagrees" in told.text
+    assert "Support leads resolved it, and the customer disagrees" in told.text
     back = await mail_to(running, "support-leads@northwind.example", 2, words=case)
     assert "the customer is still unhappy" in back.text
 

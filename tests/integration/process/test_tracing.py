@@ -13,8 +13,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from shared.clock import SystemClock
 from tests.integration.process.test_loop import (
-    a_closed_ticket,
-    a_customer,
     mail_to,
     survey_link,
 )
@@ -82,7 +80,7 @@ async def traced(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> As
 
 async def test_it_is_one_trace_from_the_event_to_the_alert(traced: Traced) -> None:
     now, stack = SystemClock().now(), traced.world.stack
-    await outside.publish(stack, "crm.customers", a_customer("traced", now))
+    await outside.publish(stack, "crm.customers", outside.a_customer("traced", now))
 
     async def card() -> int:
         return await stack.count("ask", "contacts where customer_id = 'traced'")
@@ -91,7 +89,7 @@ async def test_it_is_one_trace_from_the_event_to_the_alert(traced: Traced) -> No
     async with outside.producing(stack) as producer:
         await producer.send_and_wait(
             "support.events",
-            value=json.dumps(a_closed_ticket("traced", now)).encode(),
+            value=json.dumps(outside.a_closed_ticket("traced", now)).encode(),
             headers=[("traceparent", PARENT.encode())],
         )
     mail = await mail_to(traced.world, "traced@customers.example")

@@ -15,7 +15,7 @@ ask:
     TOUCHBACK_OUTBOUND_ALLOW: {{ join "," .Values.outboundAllow | quote }}
 collect:
   secrets: [link_keys]
-  topics: [touchback.invitations, touchback.answers, touchback.cases, touchback.profiles]
+  topics: [touchback.invitations, touchback.answers, touchback.cases, touchback.decisions, touchback.profiles]
   egress: []
   ingress: [/]
   env:

@@ -155,7 +155,7 @@ def test_times_without_a_zone_and_in_milliseconds_are_remarked(tmp_path: Path) -
     ]
     result = run("infer", written(tmp_path, "\n".join(map(json.dumps, lines))))
     assert "# occurred_at: the time names no zone, UTC is assumed" in result.stdout
-    assert "occurred_at: 'timestamp(int(body.at) / 1000)'" in result.stdout
+    assert "occurred_at: 'millis(body.at)'" in result.stdout
     assert "# of 2 samples: 2 signals" in result.stdout
 
 

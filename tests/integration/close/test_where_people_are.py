@@ -1,4 +1,4 @@
-"""Acting from where people are: links in mails, Slack's buttons; and the figures."""
+"""Acting from where people are: links in mails, Slack's buttons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date, timedelta
 from urllib.parse import urlencode
 
 import httpx
@@ -17,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from services.close import record
-from services.close.http import Acting, ActionLinks, Figures, SlackActions
+from services.close.http import Acting, ActionLinks, SlackActions
 from services.close.http.slack import signature
 from services.close.policy import Policy
 from shared import db, web
@@ -26,7 +25,7 @@ from shared.clock import SystemClock
 from shared.contracts import actions
 from shared.links import Links
 from tests.integration.close.cases import published, take, told
-from tests.integration.close.test_time import RULES, answer, resolve
+from tests.integration.close.test_time import RULES
 from tests.support.clock import START, ManualClock
 from tests.support.wait import eventually
 from tests.unit.close.cases import an_event
@@ -41,8 +40,6 @@ POLICY = Policy(
 CHINESE = replace(POLICY, languages={"billing-care": "zh"})
 LINKS = Links(["k" * 32])
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105  (of the provider's own example)
-TOKENS = {"agent": ("cases:read", "cases:act")}
-AGENT = {"Authorization": "Bearer agent", "Idempotency-Key": "k"}
 
 
 class Told:
@@ -85,7 +82,6 @@ async def http(
     routes = [
         *ActionLinks(acting, LINKS, lambda: policy).routes(),
         *SlackActions(acting, clock, lambda: policy, SECRET, ["127.0.0.0/8"]).routes(),
-        *Figures(close, clock, TOKENS).routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: web.on_http_error})
     transport = httpx.ASGITransport(app)
@@ -356,52 +352,3 @@ def test_the_signature_is_that_of_the_providers_example() -> None:
     assert signature(SECRET, "1531420618", body) == (
         "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
     )
-
-
-async def test_recovery_is_counted_by_team_and_root_cause(
-    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
-) -> None:
-    await resolve(close)
-    await take(close, answer("high"))
-    clock.advance(timedelta(hours=2))
-    found = (await http.get("/v1/recovery", headers=AGENT)).json()["recovery"]
-    assert [(each["team"], each["root_cause"], each["n"], each["share"]) for each in found] == [
-        ("billing-care", "double charge", 1, 1.0)
-    ]
-    assert found[0]["too_few"]
-
-
-async def test_causes_are_counted_against_their_past(
-    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
-) -> None:
-    await resolve(close)
-    clock.advance(timedelta(minutes=1))
-    [found] = (await http.get("/v1/root-causes?team=billing-care", headers=AGENT)).json()["causes"]
-    assert (found["root_cause"], found["lately"], found["before"]) == ("double charge", 1, 0)
-    assert (found["ratio"], found["hot"]) == (None, False)
-
-
-async def test_a_fix_shows_the_scores_before_and_after(
-    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
-) -> None:
-    fixed_on = START.date()
-    before, after = START - timedelta(days=5), START + timedelta(days=5)
-    for n in range(40):
-        bad = answer("low" if n < 20 else "high", f"b{n}", received_at=before, correlation=None)
-        good = answer("low" if n < 2 else "high", f"g{n}", received_at=after, correlation=None)
-        await take(close, bad, good)
-    clock.advance(timedelta(days=10))
-    body = {"actor": "lena", "on": str(fixed_on), "touchpoint": "after-fix"}
-    for _ in range(2):
-        said = await http.post("/v1/root-causes/late/fixed", json=body, headers=AGENT)
-        assert said.status_code == 200, said.text
-    [fix] = (await http.get("/v1/fixes?root_cause=late", headers=AGENT)).json()["fixes"]
-    assert (fix["low_share_before"]["share"], fix["low_share_after"]["share"]) == (0.5, 0.05)
-    assert fix["verdict"] == "better"
-    assert fix["difference"]["high"] < 0
-
-
-async def test_a_fix_of_tomorrow_is_refused(http: httpx.AsyncClient) -> None:
-    body = {"actor": "lena", "on": str(date(2027, 1, 1)), "touchpoint": "after-fix"}
-    said = await http.post("/v1/root-causes/late/fixed", json=body, headers=AGENT)
-    assert said.status_code == 422

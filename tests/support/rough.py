@@ -16,16 +16,11 @@ MailManner = Literal["reset", "half", "drip", "hang", "late"]
 """`late` takes the mail and then says nothing: nobody knows whether it will be delivered."""
 
 
-class RoughServer:
-    """An HTTP server on a free port that never answers as it should."""
+class _Listening:
+    """Counts who comes, on a free port."""
 
-    def __init__(self, manner: Manner) -> None:
+    def __init__(self) -> None:
         self.calls = 0
-        self._manner = manner
-
-    def url(self, path: str = "/") -> str:
-        """Its address."""
-        return f"http://{LOOPBACK}:{self.port}{path}"
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
@@ -34,6 +29,21 @@ class RoughServer:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raise NotImplementedError
+
+
+class RoughServer(_Listening):
+    """An HTTP server on a free port that never answers as it should."""
+
+    def __init__(self, manner: Manner) -> None:
+        super().__init__()
+        self._manner = manner
+
+    def url(self, path: str = "/") -> str:
+        """Its address."""
+        return f"http://{LOOPBACK}:{self.port}{path}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.calls += 1
@@ -70,20 +80,12 @@ class RoughServer:
             await writer.drain()
 
 
-class RoughMailServer:
+class RoughMailServer(_Listening):
     """An SMTP server on a free port that never answers as it should."""
 
     def __init__(self, manner: MailManner) -> None:
-        self.calls = 0
+        super().__init__()
         self._manner = manner
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.calls += 1

@@ -1,4 +1,4 @@
-"""The last release and this one side by side on one schema, under load, and back again."""
+"""The last release and this one side by side on one schema, under load: there, back, and there."""
 
 from __future__ import annotations
 
@@ -78,10 +78,12 @@ async def serves(stack: Stack) -> int:
         return response.status
 
 
-async def test_an_upgrade_and_a_rollback_under_load_lose_nothing_and_send_nothing_twice(
+async def test_an_upgrade_a_rollback_and_an_upgrade_under_load_lose_nothing_and_send_nothing_twice(
     both: Releases,
 ) -> None:
     old, new, again = both.before, both.now, releases.beside(both.before, "again")
+    # What only the present release reads is left lying by the last one until this one comes back.
+    final = releases.beside(both.now, "final")
     doors = [old.url("collect")]
     crowd = Crowd(both.world, CUSTOMERS, lambda: doors)
     await crowd.register()
@@ -94,15 +96,17 @@ async def test_an_upgrade_and_a_rollback_under_load_lose_nothing_and_send_nothin
         upgraded = await exchange(old, new, crowd, doors)
         assert await serves(new) == 200
         rolled_back = await exchange(new, again, crowd, doors)
+        ended = await exchange(again, final, crowd, doors)
         crowd.enough.set()
         await loading
         await crowd.settle()
     finally:
         loading.cancel()
         again.stop_all()
+        final.stop_all()
 
-    told = f"{started} before, {upgraded - started} on the way up, {rolled_back - upgraded} back"
-    print(f"  {len(crowd.answered)} customers answered: {told}")
+    way = f"{upgraded - started} up, {rolled_back - upgraded} back, {ended - rolled_back} up again"
+    print(f"  {len(crowd.answered)} customers answered: {started} before, {way}")
     await crowd.check()
     assert crowd.mails() == dict.fromkeys(crowd.asked, 1)
     assert set(crowd.alerts().values()) == {1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -84,11 +84,13 @@ class Deliveries:
     async def step(self) -> int:
         """Write down what is over, claim what is due and start sending it; returns how many."""
         settled, self._settled = self._settled, []
+        # Of now: what ends while this is written down is unwritten still, and keeps its room.
+        free, rooms = self._limits.in_flight - len(self._tasks), self._rooms()
         now = self._clock.now()
         try:
             async with self._database.transaction() as connection:
                 routed = await self._record(connection, settled, now) if settled else []
-                claimed = await self._claim(connection, now)
+                claimed = await self._claim(connection, free, rooms, now)
                 await self._tell(connection, claimed, now)
         except BaseException:
             self._settled = settled + self._settled
@@ -101,12 +103,13 @@ class Deliveries:
 
     # --- sending -------------------------------------------------------------------------------
 
-    async def _claim(self, connection: db.Connection, now: datetime) -> list[Delivery]:
-        free = self._limits.in_flight - len(self._tasks)
+    async def _claim(
+        self, connection: db.Connection, free: int, rooms: Mapping[str, int], now: datetime
+    ) -> list[Delivery]:
         if free <= 0:
             return []
         claimed = await store.claim(
-            connection, now, now + LEASE, self._rooms(), free, self._limits.per_endpoint
+            connection, now, now + LEASE, rooms, free, self._limits.per_endpoint
         )
         return await self._digests(connection, claimed)
 

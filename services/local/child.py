@@ -6,8 +6,10 @@ import asyncio
 import signal
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from services.local.leash import leashed
 from shared.errors import TouchbackError
@@ -118,6 +120,36 @@ class Child:
                 return False
             await asyncio.sleep(POLL_SECONDS)
         return True
+
+
+class Store(ABC):
+    """One embedded store: `async with` gives its address; it may be started and stopped again."""
+
+    _child: Child | None = None
+
+    @abstractmethod
+    async def start(self) -> str:
+        """The address of a store that answers."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Idempotent; what the store has accepted is on disk afterwards."""
+
+    async def __aenter__(self) -> str:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The store's process id; 0 while it does not run."""
+        return self._child.pid if self._child else 0
 
 
 def _last_line(log: Path) -> str:

@@ -7,15 +7,15 @@ import importlib.util
 import os
 import pwd
 import secrets
+import shutil
 import signal
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote
 
 import asyncpg
 
-from services.local.child import HOST, Child, EmbeddedError, MissingPackageError, claim_port
+from services.local.child import HOST, Child, EmbeddedError, MissingPackageError, Store, claim_port
 from services.local.leash import leashed
 
 WHAT = "embedded PostgreSQL"
@@ -28,7 +28,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 3.0
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(Store):
     """`async with EmbeddedPostgres(data_dir, port) as dsn`; port 0 takes any free one.
 
     Listens on loopback TCP alone, with a password made at the first start and kept beside the data.
@@ -40,18 +40,6 @@ class EmbeddedPostgres:
         self._password_file = self._home / "password"
         self._port = port
         self._user = self._runs_as() if os.geteuid() == 0 else None
-        self._child: Child | None = None
-
-    async def __aenter__(self) -> str:
-        return await self.start()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     async def start(self) -> str:
         """The address of a database that answers."""
@@ -86,11 +74,6 @@ class EmbeddedPostgres:
         password = quote(self._password_file.read_text().strip())
         return f"postgresql://{OWNER}:{password}@{HOST}:{self._port}/{database}"
 
-    @property
-    def pid(self) -> int:
-        """The server's process id; 0 while it does not run."""
-        return self._child.pid if self._child else 0
-
     def _runs_as(self) -> str:
         """Root runs a database for whoever owns it; PostgreSQL accepts no other owner."""
         if self._data.exists() and (owner := self._data.stat().st_uid) != 0:
@@ -119,7 +102,8 @@ class EmbeddedPostgres:
         self._home.mkdir(parents=True, exist_ok=True)
         self._password_file.write_text(secrets.token_urlsafe(24) + "\n")
         self._password_file.chmod(0o600)
-        _empty(self._data)
+        if self._data.exists():
+            shutil.rmtree(self._data)
         self._data.mkdir(mode=0o700)
         if self._user is not None:
             entry = pwd.getpwnam(self._user)
@@ -172,15 +156,3 @@ def _programs() -> Path:
     if spec is None or spec.origin is None:
         raise MissingPackageError(WHAT, PACKAGE)
     return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-def _empty(folder: Path) -> None:
-    """Remove what an interrupted first start left; a folder with a database never comes here."""
-    if not folder.exists():
-        return
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        else:
-            path.unlink()
-    folder.rmdir()

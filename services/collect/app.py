@@ -16,6 +16,7 @@ from services.collect.http.silence import SilenceApi
 from services.collect.limits import Limits
 from services.collect.pages.answers import AnswerPages
 from services.collect.pages.feedback import FeedbackPages
+from services.collect.pages.guard import lost
 from services.collect.pages.render import Renderer
 from services.collect.pages.stop import StopPages
 from services.collect.pages.survey import SurveyPages
@@ -87,6 +88,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
                     *AnswerPages(visits).routes(),
                     *StopPages(database, clock, links, renderer).routes(),
                     *FeedbackPages(database, clock, links, renderer).routes(),
+                    *lost(renderer),
                 ]
             ),
             *SilenceApi(database, clock, settings).routes(),

@@ -13,10 +13,11 @@ from services.collect.model import Feedback, Invitation
 from services.collect.pages import forms
 from services.collect.pages.guard import Refused, guarded, invitation_of
 from services.collect.pages.render import Renderer
+from services.collect.pages.taps import Taps
 from services.collect.pages.visit import see
 from shared import db
 from shared.catalog.scales import SCALES
-from shared.clock import Clock
+from shared.clock import Clock, monotonic
 from shared.contracts.envelope import stable_id
 from shared.links import Links
 
@@ -36,6 +37,7 @@ class FeedbackPages:
         self._clock = clock
         self._links = links
         self._renderer = renderer
+        self._taps = Taps(monotonic)
 
     def routes(self) -> list[Route]:
         """Return the routes; GET answers HEAD too."""
@@ -62,10 +64,10 @@ class FeedbackPages:
         known = await self._known(request)
         score = forms.score(form.chosen.get("score"), SCALE)
         if score is None or not form.comment or forms.too_long(form.comment):
-            return self._form(request, known, form, refused=True)
+            return self._form(request, known, form, refused=not form.moved)
         speech = self._renderer.speech(request, known.language if known else None)
         said = Feedback(
-            feedback_id=stable_id("feedback", form.key or str(uuid4())),
+            feedback_id=stable_id("feedback", self._taps.key(request, form)),
             text=form.comment,
             score=score,
             urgent=form.urgent,

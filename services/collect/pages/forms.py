@@ -25,7 +25,8 @@ class Form:
     """The fields as they were sent, as yet unchecked.
 
     `chosen` are the scores by the name of their field. `number` is that of a save which the page
-    made by itself, `own` says that it was one.
+    made by itself, `own` says that it was one. `moved` says that the words were for a question
+    that had closed: nobody left out anything.
     """
 
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Form:
     customer: str = ""
     urgent: bool = False
     anonymous: bool = False
+    moved: bool = False
 
 
 async def read(request: Request) -> Form:
@@ -58,6 +60,7 @@ async def read(request: Request) -> Form:
         customer=fields.get("customer", "").strip()[:LONGEST_CUSTOMER],
         urgent="urgent" in fields,
         anonymous="anonymous" in fields,
+        moved="moved" in fields,
     )
 
 

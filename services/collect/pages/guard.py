@@ -9,17 +9,22 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from services.collect.model import InvitationId
 from services.collect.pages.forms import Form
-from services.collect.pages.render import Reason, Renderer
+from services.collect.pages.render import HEADERS, Reason, Renderer
 from shared import db
 from shared.errors import InvalidLink, TouchbackError, Unavailable
 from shared.links import Links
 
 _log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
+BESIDE = ".,;:!?)]}>'\"”。，"
+"""What stands behind a link in a sentence; some programs take it for a part of the link."""
+LOST = ("/", "/s", "/s/{rest:path}", "/f/{rest:path}", "/stop", "/stop/{rest:path}")
+"""Where a link leads that lost its end, or gained one, on its way to a browser."""
 
 
 class Refused(TouchbackError):
@@ -31,6 +36,11 @@ class Refused(TouchbackError):
         self.about = about
 
 
+def token_of(request: Request) -> str:
+    """Return the token of a link, without what only stood beside it."""
+    return str(request.path_params["token"]).rstrip(BESIDE)
+
+
 def invitation_of(request: Request, links: Links, *purposes: str) -> InvitationId:
     """Return whose link this is; raises Refused when it was never signed by us."""
     return InvitationId(reader(request, links, *purposes)[1])
@@ -40,7 +50,7 @@ def reader(request: Request, links: Links, *purposes: str) -> tuple[str, str]:
     """Return what a link is for, and for whom; raises Refused when it was never signed by us."""
     for purpose in purposes:
         try:
-            return purpose, links.read(purpose, request.path_params["token"])
+            return purpose, links.read(purpose, token_of(request))
         except InvalidLink:
             continue
     raise Refused("unknown")
@@ -70,3 +80,15 @@ def guarded(renderer: Renderer, endpoint: Endpoint) -> Endpoint:
             return page(request, "away")
 
     return answer
+
+
+def lost(renderer: Renderer) -> list[Route]:
+    """Return routes that stand behind all others: who got lost is told so by a page."""
+
+    async def unknown(request: Request) -> Response:
+        path = request.url.path
+        if path != "/" and path.endswith("/"):
+            return RedirectResponse(request.url.replace(path=path.rstrip("/")), headers=HEADERS)
+        raise Refused("unknown")
+
+    return [Route(path, guarded(renderer, unknown)) for path in LOST]

@@ -20,7 +20,7 @@ from services.collect.model import (
     Standing,
 )
 from services.collect.model import Response as Answer
-from services.collect.pages.guard import Refused, reader
+from services.collect.pages.guard import Refused, reader, token_of
 from services.collect.pages.render import HEADERS, Renderer, Speech
 from services.collect.policy import Policy
 from shared import db
@@ -119,7 +119,7 @@ class Visits:
             raise Refused("cancelled", preferred=invitation.language)
         now = self._clock.now()
         return Visit(
-            token=request.path_params["token"],
+            token=token_of(request),
             invitation=invitation,
             survey=survey,
             answer=answer,

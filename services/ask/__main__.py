@@ -6,25 +6,30 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from services.ask import people, store
+from services.ask import people, rekeying, store
 from services.ask.app import build
 from services.ask.backtest.commands import add_backtest, add_simulate
-from services.ask.settings import Settings
+from services.ask.settings import Keyring, Settings
 from services.ask.store import Waiting
 from shared import db, process
 from shared.clock import Clock, SystemClock
 from shared.contracts.asks import Decision
 from shared.errors import TouchbackError
+from shared.pii import Pii
 from shared.settings import Stored
 
 
 class InvalidName(TouchbackError):
     """A name that cannot be one."""
 
+
+TELL_EVERY = 100_000
+"""After so many details it is said how far it has come."""
 
 app = process.commands("ask", Settings, build, os.environ)
 
@@ -65,6 +70,48 @@ def erase(customer: Annotated[str, typer.Argument(help="The customer's id.")]) -
     except TouchbackError as error:
         raise process.fail(error) from None
     typer.echo(f"{customer} is erased here; the running service tells the others.")
+
+
+@app.command()
+def reencrypt(
+    check: Annotated[bool, typer.Option("--check", help="Only count, change nothing.")] = False,
+    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows a transaction.")] = 500,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Bring all contact details under the first of TOUCHBACK_PII_KEYS, so that others can go.
+
+    The service may run meanwhile. Ended early, it goes on where it was when it is started again.
+    Exits with 1 while any detail stands under an older key.
+    """
+    try:
+        counted = asyncio.run(_reencrypt(Keyring.load(os.environ), batch, renew=not check))
+    except TouchbackError as error:
+        raise process.fail(error) from None
+    except db.AWAY as error:
+        raise process.fail(TouchbackError(f"PostgreSQL: {error}")) from None
+    typer.echo(json.dumps(asdict(counted)) if as_json else _under(counted))
+    raise typer.Exit(1 if counted.older else 0)
+
+
+async def _reencrypt(settings: Keyring, batch: int, *, renew: bool) -> rekeying.Count:
+    connection = await db.connect(settings.postgres_dsn, "ask")
+    counted = rekeying.Count()
+    try:
+        async for each in rekeying.walk(connection, Pii(settings.pii_keys), batch, renew=renew):
+            counted.add(each)
+            if counted.seen // TELL_EVERY != (counted.seen - each.seen) // TELL_EVERY:
+                typer.echo(f"… {_under(counted)}", err=True)
+    finally:
+        await connection.close(timeout=2.0)
+    return counted
+
+
+def _under(counted: rekeying.Count) -> str:
+    said = f"{counted.newest + counted.renewed} details under the newest key"
+    said += f" ({counted.renewed} brought there now), {counted.older} under an older one"
+    if counted.unreadable:
+        said += f", {counted.unreadable} under a key that TOUCHBACK_PII_KEYS does not hold"
+    return said
 
 
 async def _erase(settings: Stored, customer: str, clock: Clock) -> None:

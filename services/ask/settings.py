@@ -9,6 +9,12 @@ from pydantic import Field
 from shared import settings
 
 
+class Keyring(settings.Stored):
+    """What a command needs that looks into contact details: the tables, and the keys to them."""
+
+    pii_keys: settings.Keys
+
+
 class Settings(settings.Settings):
     """`smtp_url` is smtp://, smtp+starttls:// or smtps://, with user:password@ where needed.
 

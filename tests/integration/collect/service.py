@@ -186,14 +186,14 @@ class Collect:
             )
 
 
-def settings_for(dsn: str, catalog: Path = CATALOG) -> Settings:
+def settings_for(dsn: str, catalog: Path = CATALOG, link_keys: str = KEY) -> Settings:
     """Where things are in a test."""
     return Settings.model_validate(
         {
             "kafka_bootstrap_servers": "localhost:1",
             "postgres_dsn": dsn,
             "catalog": catalog,
-            "link_keys": KEY,
+            "link_keys": link_keys,
             "api_tokens": {
                 TOKEN: ("responses:write", "feedback:write", "responses:read"),
                 OTHERS: ("responses:write", "feedback:write"),
@@ -204,9 +204,11 @@ def settings_for(dsn: str, catalog: Path = CATALOG) -> Settings:
 
 
 @asynccontextmanager
-async def started(dsn: str, clock: ManualClock, catalog: Path = CATALOG) -> AsyncIterator[Collect]:
-    """The service from its start to its end."""
-    runtime = build(settings_for(dsn, catalog), clock)
+async def started(
+    dsn: str, clock: ManualClock, catalog: Path = CATALOG, link_keys: str = KEY
+) -> AsyncIterator[Collect]:
+    """The service from its start to its end; the link in the mail is signed with KEY."""
+    runtime = build(settings_for(dsn, catalog, link_keys), clock)
     policy = policy_of(load(catalog))
     handlers = Handlers(lambda: policy)
     consumer = runtime.consume([], parse=handlers.parse, handle=handlers.handle)

@@ -26,3 +26,16 @@ def test_keys_rotate() -> None:
 def test_a_detail_under_a_lost_key_is_refused() -> None:
     with pytest.raises(UnreadableMessage, match="TOUCHBACK_PII_KEYS"):
         Pii([NEW]).decrypt(Pii([OLD]).encrypt("a@b.example"))
+
+
+def test_a_detail_is_brought_under_the_newest_key_once() -> None:
+    keys = Pii([NEW, OLD])
+    fresh = keys.renewed(Pii([OLD]).encrypt("a@b.example"))
+    assert fresh is not None
+    assert Pii([NEW]).decrypt(fresh) == "a@b.example"
+    assert keys.renewed(fresh) is None
+
+
+def test_a_detail_under_a_lost_key_cannot_be_brought_under_another() -> None:
+    with pytest.raises(UnreadableMessage, match="TOUCHBACK_PII_KEYS"):
+        Pii([NEW]).renewed(Pii([OLD]).encrypt("a@b.example"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -40,8 +41,14 @@ def usage() -> str:
     """Return the list of commands, one a line."""
     lines = [f"  {name:<16} {command.help}" for name, command in COMMANDS.items()]
     return "\n".join(["usage: touchback COMMAND [ARGUMENT ...]", "", *lines, ""]) + (
-        "\n`touchback COMMAND --help` says more."
+        "\n`touchback COMMAND --help` says more, `touchback --version` what this is."
     )
+
+
+def release() -> str:
+    """Return version and revision, as `touchback_build_info` has them."""
+    revision = os.environ.get("TOUCHBACK_REVISION", "unknown")
+    return f"touchback {version('touchback')} (revision {revision})"
 
 
 def main() -> None:
@@ -51,7 +58,7 @@ def main() -> None:
         sys.stdout.write(usage() + "\n")
         return
     if name == "--version":
-        sys.stdout.write(f"touchback {version('touchback')}\n")
+        sys.stdout.write(f"{release()}\n")
         return
     if f"{name} {rest[0] if rest else ''}" in COMMANDS:
         name = f"{name} {rest.pop(0)}"
@@ -59,9 +66,24 @@ def main() -> None:
     if command is None:
         sys.exit(_unknown(name))
     # Only the program asked for is loaded. Its help speaks of `touchback`, not of a module.
-    program = import_module(f"{command.module}.__main__").app
+    try:
+        program = import_module(f"{command.module}.__main__").app
+    except ModuleNotFoundError as error:
+        sys.exit(_missing(error))
     spoken = "touchback" if command.words else f"touchback {name}"
     program([*command.words, *rest], prog_name=spoken)
+
+
+def _missing(error: ModuleNotFoundError) -> int:
+    """Say what to do when this environment is older than the code, as after a pull."""
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "services", "shared"):
+        raise error
+    sys.stderr.write(
+        f"touchback: the package {package} is not installed here; `make setup` brings"
+        " everything that requirements.lock names\n"
+    )
+    return 2
 
 
 def _unknown(name: str) -> int:

@@ -24,6 +24,7 @@ from shared.backlog import Backlog
 from shared.consume import Counters
 from shared.errors import UnreadableMessage
 from shared.labels import PREFIX, Few, Labels, bounded
+from shared.settings import UNKNOWN
 
 __all__ = ["PREFIX", "GaugeReader", "Kernel", "TallyMetric", "dead_letters", "read_tallies"]
 
@@ -64,7 +65,7 @@ def dead_letters(read: Iterable[str]) -> TallyMetric:
 class Kernel:
     """What every service counts in memory."""
 
-    def __init__(self, registry: CollectorRegistry, service: str) -> None:
+    def __init__(self, registry: CollectorRegistry, service: str, revision: str = UNKNOWN) -> None:
         # Each counter would have a second series with the time at which it was made.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it out
         ProcessCollector(registry=registry)
@@ -119,8 +120,9 @@ class Kernel:
             "collector_last_success_timestamp_seconds",
             "When the counters were last read from the database: those shown are of that time.",
         )
-        build = self._gauge("build_info", "Always 1; the labels say what runs.", "version")
-        build.labels(version("touchback")).set(1)
+        says = "Always 1; the labels say what runs, and which commit the image was built from."
+        build = self._gauge("build_info", says, "version", "revision")
+        build.labels(version("touchback"), revision).set(1)
 
     def reads(self, service_topics: Iterable[str]) -> None:
         """Show what these topics come to as 0 before their first record."""

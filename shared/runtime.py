@@ -55,7 +55,7 @@ class Runtime:
         self.wake = Wake(self.database)
         self.registry = CollectorRegistry()
         self.source_topics: tuple[str, ...] = ()
-        self._kernel = Kernel(self.registry, service)
+        self._kernel = Kernel(self.registry, service, settings.revision)
         self._kernel.follow_pool(self.database)
         self._scrape = Scrape(self.registry, self.database, clock, self._kernel)
         self._timers: dict[str, Handler] = {}

@@ -27,6 +27,9 @@ from shared.contracts.envelope import describe
 from shared.errors import InvalidSettings
 
 PREFIX = "TOUCHBACK_"
+UNKNOWN = "unknown"
+"""The revision of a program that was not told which it was built from."""
+
 NAMES: frozenset[str] = frozenset(
     {
         "kafka_bootstrap_servers",
@@ -53,6 +56,7 @@ NAMES: frozenset[str] = frozenset(
         "http_host",
         "log_level",
         "otlp_endpoint",
+        "revision",
         "api_tokens",
         "api_token",
         "channel_secrets",
@@ -173,6 +177,7 @@ class Settings(Stored):
     http_host: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otlp_endpoint: HttpUrl | None = None
+    revision: str = Field(default=UNKNOWN, min_length=1, max_length=64)
     api_tokens: Tokens = Field(default_factory=dict)
 
 

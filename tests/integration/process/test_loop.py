@@ -52,12 +52,12 @@ async def browser() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def ask_soon_after(file: Path, touchpoint: str) -> None:
-    """Whether it was put right is asked at once: nobody waits an hour for a test."""
+    """Whether it was put right is asked at once: nobody waits a minute for a test."""
     text = file.read_text("utf-8")
     before, found, rest = text.partition(f"- touchpoint: {touchpoint}\n")
     assert found
-    assert "delay: 1h" in rest
-    file.write_text(before + found + rest.replace("delay: 1h", "delay: 1s", 1), "utf-8")
+    assert "delay: 1m" in rest
+    file.write_text(before + found + rest.replace("delay: 1m", "delay: 1s", 1), "utf-8")
 
 
 async def asked(running: World, customer: str) -> ReceivedMail:

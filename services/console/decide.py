@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from services.console.model import Standing, Step, running
+from services.console.model import OPEN, Moment, Standing, Step, running
 from shared.contracts.cases import CaseEvent, CaseState
 
 _ENDS: tuple[Step, ...] = ("merge", "correct", "suppress")
@@ -28,6 +28,23 @@ def standing(event: CaseEvent, now: datetime) -> Standing | None:
     if nearest is None:
         return None
     return Standing(nearest.clock, nearest.due_at, nearest.due_at - now)
+
+
+def reopening(event: CaseEvent, moments: Iterable[Moment]) -> Moment | None:
+    """Return what opened a case again that waits; `moments` are the newest first."""
+    return next(
+        (
+            each
+            for each in moments
+            if event.state in OPEN
+            and each.detail.get("case_id") == event.case_id
+            and (
+                each.title == "reopened"
+                or each.detail.get("reason") == "low_score_after_resolution"
+            )
+        ),
+        None,
+    )
 
 
 def steps(state: CaseState, *, others: bool = True) -> tuple[Step, ...]:

@@ -29,8 +29,21 @@ _SHOWN: Mapping[Kind, tuple[str, ...]] = {
     "invitation": ("touchpoint", "channel", "failure"),
     "response": ("response_id", "touchpoint", "metric", "score", "comment", "channel"),
     "feedback": ("text", "channel"),
-    "case": ("case_id", "state", "actor", "team", "contact_how", "contact_outcome", "note"),
-    "alert": ("case_id", "team", "channel", "kind", "attempt", "failure"),
+    "case": (
+        "case_id",
+        "version",
+        "touchpoint",
+        "state",
+        "actor",
+        "reason",
+        "team",
+        "assignee",
+        "escalated_to",
+        "contact_how",
+        "contact_outcome",
+        "note",
+    ),
+    "alert": ("case_id", "touchpoint", "team", "channel", "kind", "attempt", "failure"),
 }
 
 

@@ -40,7 +40,9 @@ select snapshot from cases where case_id = $1
 select snapshot from cases where customer_id = $1 order by opened_at desc limit 50
 
 -- name: timeline_of
-select at, kind, title, detail from timeline where customer_id = $1 order by at desc, event_id limit $2
+-- What happened at one moment stands in its order: the decision first, a case by its versions.
+select at, kind, title, detail from timeline where customer_id = $1
+order by at desc, kind = 'decision', (detail->>'version')::integer desc nulls last, event_id limit $2
 
 -- name: summary
 select team, count(*) as open, count(*) filter (where next_due_at < $1) as overdue

@@ -55,16 +55,34 @@ class Speech:
     def title(self, moment: Moment) -> str:
         return self.say(words.TITLES, (moment.kind, moment.title))
 
+    def actor(self, actor: str) -> str:
+        return self.say(words.ACTORS, actor)
+
+    def reason(self, reason: str) -> str:
+        """Say why something happened; nothing where its title says it, or it was a clock's turn."""
+        if reason in words.REASONS:
+            return self.say(words.REASONS, reason)
+        clock = reason.split("_")[0]
+        return self.stopped(clock) if clock in words.STOPPED else ""
+
     def how(self, how: str) -> str:
         return self.say(words.HOW, how)
 
     def metric(self, metric: str) -> str:
         return self.say(words.METRICS, metric)
 
+    def given(self, score: CaseScore) -> str:
+        """Say the score, or that nobody gave one: an event stands for it then."""
+        if score.source == "signal":
+            return self.translations.gettext("no score")
+        return f"{self.metric(score.metric)} {score.score}"
+
     def score(self, score: CaseScore) -> str:
         """Return what the score means beside its number: how far the scale goes, and whither."""
         scale = SCALES[score.metric]
         gettext = self.translations.gettext
+        if score.source == "signal":
+            return gettext("noticed without asking")
         if score.metric == "ces":
             return gettext("of %(top)s, %(top)s is hardest") % {"top": scale.maximum}
         return gettext("of %(top)s") % {"top": scale.maximum}

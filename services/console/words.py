@@ -93,6 +93,30 @@ TITLES: Mapping[tuple[str, str], str] = {
     ("alert", "exhausted"): N_("Given up"),
 }
 
+ACTORS: Mapping[str, str] = {
+    "route": "Touchback",
+    "close": "Touchback",
+    "customer": N_("the customer"),
+}
+"""Who is no person of a team."""
+
+REASONS: Mapping[str, str] = {
+    "low_score_after_resolution": N_("after it was resolved: it is open again"),
+    "customer_disagrees": N_("the customer is not content with how it was put right"),
+    "customer_agrees": N_("the customer agrees"),
+    "quiet_period": N_("the customer said nothing more"),
+    "waited_long_enough": N_("the customer was waited for long enough"),
+    "no_contact_in_time": N_("nobody reached the customer in time: the team has it back"),
+    "handed_back": N_("back to the team"),
+    "corrected_by_customer": N_("the customer corrected the score"),
+    "customer_erased": N_("the customer's data were erased"),
+    "gathered": N_("goes into a digest"),
+    "silenced": N_("held back by a silence"),
+    "failed_over": N_("another channel did not take it"),
+    "none_accepted": N_("no channel of another team took it"),
+}
+"""Why, where the title alone does not say it."""
+
 HOW: Mapping[str, str] = {
     "phone": N_("Phone"),
     "email": N_("Email"),

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.console import store
-from services.console.decide import steps
+from services.console.decide import reopening, steps
 from services.console.model import OPEN, Inbox, Wanted
 from services.console.outbound import Paused
 from services.console.pages.paper import Paper
@@ -95,6 +95,7 @@ class Cases:
             status=status,
             said=said,
             event=event,
+            again=reopening(event, moments),
             given=dict(given or {}),
             tried=request.path_params.get("step", ""),
             steps=steps(event.state, others=bool(mergeable)),

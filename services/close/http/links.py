@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
@@ -163,7 +164,9 @@ def _due(shown: Shown) -> datetime | None:
         for each in shown.event.deadlines
         if each.met_at is None and each.paused_at is None and each.clock not in ("route", "confirm")
     ]
-    return min(running, default=None)
+    # By the clock on the team's wall.
+    zone = ZoneInfo(shown.event.policy.time_zone if shown.event.policy else "UTC")
+    return min(running).astimezone(zone) if running else None
 
 
 def _action(name: LinkAction, given: Mapping[str, str], shown: Shown) -> PersonAction | None:

@@ -28,7 +28,7 @@ from tests.integration.close.cases import published, take, told
 from tests.integration.close.test_time import RULES
 from tests.support.clock import START, ManualClock
 from tests.support.wait import eventually
-from tests.unit.close.cases import an_event
+from tests.unit.close.cases import a_score, an_event
 
 LENA = Member(member="lena", name="Lena", slack="U0LENA")
 MAREK = Member(member="marek", name="Marek")
@@ -205,6 +205,16 @@ async def test_the_page_speaks_chinese_to_who_reads_it(http: httpx.AsyncClient) 
     assert "认领个案" in page.text
 
 
+async def test_a_deadline_is_told_by_the_clock_on_the_teams_wall(
+    http: httpx.AsyncClient, close: db.Database
+) -> None:
+    shanghai = RULES.model_copy(update={"time_zone": "Asia/Shanghai"})
+    unasked = a_score().model_copy(update={"source": "signal"})
+    await take(close, told(an_event("c2", policy=shanghai, score=unasked)))
+    page = await http.get(link(case_id="c2"))
+    assert "no score · until 2026-03-02 20:15 (Asia/Shanghai)" in page.text
+
+
 async def test_a_button_in_slack_takes_the_case_under_the_name_of_the_catalog(
     http: httpx.AsyncClient, close: db.Database
 ) -> None:
@@ -258,7 +268,7 @@ async def test_a_contact_before_anybody_took_the_case_takes_it_too(
     http: httpx.AsyncClient, close: db.Database
 ) -> None:
     page = await http.get(link("contacted"))
-    assert "Nobody has taken this case. Take it first." in page.text
+    assert "saving this takes it too" in page.text
     assert '<button name="take" value="1">Take the case and save this</button>' in page.text
     form = {"actor": "lena", "how": "phone", "outcome": "all well", "key": "1", "version": "1"}
     refused = await http.post(link("contacted"), data=form)

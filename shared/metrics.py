@@ -29,6 +29,10 @@ from shared.settings import UNKNOWN
 __all__ = ["PREFIX", "GaugeReader", "Kernel", "TallyMetric", "dead_letters", "read_tallies"]
 
 GaugeReader = Callable[[db.Connection, datetime], Awaitable[Sequence[Metric]]]
+FRESH = 8.0
+"""For so long what was read from the database is shown again: two Prometheus replicas that look
+every 15 s are never further apart, so both together read it once."""
+
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -118,7 +122,8 @@ class Kernel:
         )
         self.collected = self._gauge(
             "collector_last_success_timestamp_seconds",
-            "When the counters were last read from the database: those shown are of that time.",
+            "When the counters were last read from the database: those shown are of that time,"
+            f" at most {FRESH:g} s ago while it can be read.",
         )
         says = "Always 1; the labels say what runs, and which commit the image was built from."
         build = self._gauge("build_info", says, "version", "revision")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
@@ -15,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared import db
-from shared.clock import Clock
-from shared.metrics import GaugeReader, Kernel, TallyMetric, kernel_gauges, read_tallies
+from shared.clock import Clock, monotonic
+from shared.metrics import FRESH, GaugeReader, Kernel, TallyMetric, kernel_gauges, read_tallies
 
 _log = logging.getLogger(__name__)
 Tallies = Callable[[], Sequence[TallyMetric]]
@@ -24,7 +25,11 @@ PATIENCE = 5.0
 
 
 class Scrape(Collector):
-    """Reads the database just before an exposition, which itself is not asynchronous."""
+    """Reads the database before an exposition, which itself is not asynchronous, once for all.
+
+    Whoever asks while it is being read waits for that and shows the same, also when it fails; what
+    was read is shown again for FRESH seconds.
+    """
 
     def __init__(
         self, registry: CollectorRegistry, database: db.Database, clock: Clock, kernel: Kernel
@@ -36,6 +41,8 @@ class Scrape(Collector):
         self._clock = clock
         self._kernel = kernel
         self._read: Sequence[Metric] = ()
+        self._turn = asyncio.Lock()
+        self._read_at = self._tried_at = -math.inf
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
@@ -43,17 +50,25 @@ class Scrape(Collector):
 
     async def endpoint(self, request: Request) -> Response:
         """Answer in the format that is asked for: OpenMetrics has exemplars."""
+        asked = monotonic()
+        async with self._turn:
+            if self._tried_at < asked and monotonic() >= self._read_at + FRESH:
+                await self._try()
+                self._tried_at = monotonic()
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _try(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 self._read = await self._look()
+            self._read_at = monotonic()
         except db.AWAY as error:
             # The counters of the last scrape stay: absent ones would look like a reset.
             _log.warning(
                 "metrics are those of the last scrape",
                 extra={"action": "metrics_stale", "error": str(error)},
             )
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._registry), headers={"Content-Type": content_type})
 
     async def _look(self) -> Sequence[Metric]:
         now = self._clock.now()

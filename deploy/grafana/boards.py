@@ -39,7 +39,7 @@ CLOSED_LOOP = Dashboard(
     (
         _stat("Overdue now", "Open cases with a clock that has run out.", "short",
               now("", "cases_overdue"), 1),
-        _stat("Due within the hour", "Open cases whose next clock runs out soon.", "short",
+        _stat("Due soon", "Open cases with a clock past 80 % of its time, none run out.", "short",
               now("", "cases_due_soon")),
         _stat("Open now", "Cases in which somebody still has to do something.", "short",
               now("", "cases_open")),

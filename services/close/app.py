@@ -33,7 +33,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     auditor = sweep.Auditor(runtime.database, clock)
 
     async def gauges(connection: db.Connection, now: datetime) -> Sequence[Metric]:
-        open_now = await store.open_now(connection, now, now + policy.SOON, metrics.AGES)
+        open_now = await store.open_now(connection, now, metrics.AGES)
         counts, unmarked = await tallies.read(connection), await store.unmarked(connection, now)
         return [
             *metrics.gauges(open_now, current()),

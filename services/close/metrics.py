@@ -132,7 +132,10 @@ def gauges(counts: Sequence[OpenCount], policy: Policy) -> list[Metric]:
         GaugeMetricFamily(f"{PREFIX}{name}", help, labels=LABELS)
         for name, help in (
             ("cases_open", "Cases in which somebody still has to do something."),
-            ("cases_due_soon", "Open cases with a clock that runs out within the hour."),
+            (
+                "cases_due_soon",
+                "Open cases with a clock that has used 80 % of its time, none run out.",
+            ),
             ("cases_overdue", "Open cases with a clock that has run out and was not stopped."),
             ("case_oldest_open_timestamp_seconds", "When the oldest open case was opened."),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import get_args
 
 from shared import business_time, languages
@@ -13,9 +13,6 @@ from shared.catalog import Catalog, Member, RootCause, Team, targets
 from shared.catalog.fields import Priority
 
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
-
-SOON = timedelta(hours=1)
-"""A clock that runs out within this time makes its case one that is due soon."""
 
 
 @dataclass(frozen=True, slots=True)

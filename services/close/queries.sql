@@ -72,14 +72,14 @@ limit $1
 -- name: cases_write
 -- Versions only rise: whatever arrives late changes nothing.
 insert into cases (case_id, customer_id, touchpoint, team, priority, state, assignee, version, cycle,
-                   opened_at, started_at, next_due_at, snapshot)
+                   opened_at, started_at, next_due_at, snapshot, soon_at)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                      $8::integer[], $9::integer[], $10::timestamptz[], $11::timestamptz[],
-                     $12::timestamptz[], $13::jsonb[])
+                     $12::timestamptz[], $13::jsonb[], $14::timestamptz[])
 on conflict (case_id) do update
 set team = excluded.team, priority = excluded.priority, state = excluded.state,
     assignee = excluded.assignee, version = excluded.version, cycle = excluded.cycle,
-    next_due_at = excluded.next_due_at, snapshot = excluded.snapshot
+    next_due_at = excluded.next_due_at, snapshot = excluded.snapshot, soon_at = excluded.soon_at
 where cases.version < excluded.version
 
 -- name: events_add
@@ -134,10 +134,10 @@ select type, body from case_events where case_id = $1 order by version
 -- name: cases_now
 -- What waits for somebody, by team and priority.
 select team, priority, count(*) as open, count(*) filter (where next_due_at < $1) as overdue,
-       count(*) filter (where next_due_at >= $1 and next_due_at < $2) as due_soon,
+       count(*) filter (where next_due_at >= $1 and soon_at < $1) as due_soon,
        min(opened_at) as oldest, sum(extract(epoch from $1 - opened_at))::double precision as age_sum,
        array_agg(width_bucket(extract(epoch from $1 - opened_at)::double precision,
-                              $3::double precision[])) as age_buckets
+                              $2::double precision[])) as age_buckets
 from cases
 where state in ('new', 'assigned', 'acknowledged', 'contacted', 'waiting_customer')
 group by team, priority

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from services.close.decide import soon_at
 from services.close.model import Case, EventType, OpenCount
 from shared import db, sql
 from shared.contracts.api import Fixed
@@ -99,6 +100,7 @@ def _row(case: Case) -> tuple[object, ...]:
         case.started_at,
         case.next_due_at,
         document(event),
+        soon_at(case),
     )
 
 
@@ -209,10 +211,10 @@ async def history(connection: db.Connection, case_id: str) -> list[Entry]:
 
 
 async def open_now(
-    connection: db.Connection, now: datetime, soon: datetime, ages: Sequence[float]
+    connection: db.Connection, now: datetime, ages: Sequence[float]
 ) -> list[OpenCount]:
     """Count the open cases of each team and priority; `ages` are where their ages are cut."""
-    rows = await connection.fetch(QUERIES["cases_now"], now, soon, list(ages))
+    rows = await connection.fetch(QUERIES["cases_now"], now, list(ages))
     return [OpenCount(**{**dict(row), "age_buckets": tuple(row["age_buckets"])}) for row in rows]
 
 

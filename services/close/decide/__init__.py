@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.close.decide.actions import POSSIBLE, name_of, transition
 from services.close.decide.clocks import arithmetic
 from services.close.decide.erased import forgotten
-from services.close.decide.time_passed import escalated, next_at, tick
+from services.close.decide.time_passed import escalated, next_at, soon_at, tick
 
 __all__ = [
     "POSSIBLE",
@@ -14,6 +14,7 @@ __all__ = [
     "forgotten",
     "name_of",
     "next_at",
+    "soon_at",
     "tick",
     "transition",
 ]

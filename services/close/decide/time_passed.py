@@ -46,6 +46,12 @@ def next_at(case: Case) -> datetime | None:
     return min((at for at, _ in _ahead(case)), default=None)
 
 
+def soon_at(case: Case) -> datetime | None:
+    """Return from when on the case is due soon: its last warning; None when nothing is awaited."""
+    calendar = clocks.calendar_of(case.event)
+    return min((clocks.moment(each, WARNINGS[-1], calendar) for each in case.running), default=None)
+
+
 def escalated(case: Case, reason: str, now: datetime, at_work: AtWork) -> Changed:
     """Tell whoever is told when the target has passed, now and for this reason."""
     steps = [mark for mark in _marks(case.event, "resolve") if mark.kind == "escalate"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
+from pathlib import Path
+
+import pytest
 
 from services.close import metrics, record, store, sweep
-from shared import db, timers
+from services.close.app import MIGRATIONS
+from shared import db, migrate, timers
 from shared.pulse import Pulse
 from shared.wake import Wake
 from tests.integration.close.cases import HIGH, POLICY, counted, delivered, published, take, told
@@ -62,7 +67,7 @@ async def test_a_score_that_is_more_urgent_raises_the_case_and_its_timer(
     assert (event.priority, event.raised_from) == ("high", "normal")
     async with close.connection() as connection:
         due = await connection.fetchval("select due_at from timers")
-        counts = await store.open_now(connection, START, START, metrics.AGES)
+        counts = await store.open_now(connection, START, metrics.AGES)
     assert due - START < timedelta(minutes=2, seconds=31)  # half of five minutes
     assert [(each.priority, each.open) for each in counts] == [("high", 1)]
 
@@ -118,12 +123,7 @@ async def test_a_case_that_nobody_takes_breaches_each_clock_once(
 async def test_the_open_counts_name_what_is_overdue(close: db.Database) -> None:
     await take(close, told(an_event()), told(an_event("c2", "u2", priority="low")))
     async with close.connection() as connection:
-        counts = await store.open_now(
-            connection,
-            START + timedelta(minutes=20),
-            START + timedelta(hours=1),
-            metrics.AGES,
-        )
+        counts = await store.open_now(connection, START + timedelta(minutes=20), metrics.AGES)
     families = {family.name: family for family in metrics.gauges(counts, POLICY)}
     samples = {
         (sample.labels["team"], sample.labels["priority"]): sample.value
@@ -137,3 +137,47 @@ async def test_the_open_counts_name_what_is_overdue(close: db.Database) -> None:
         1,
     ]
     assert len(families["touchback_case_oldest_open_timestamp_seconds"].samples) == 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "soon"),
+    [
+        pytest.param(12, 0, id="at 80 % of its shortest clock"),
+        pytest.param(12.01, 1, id="past that"),
+        pytest.param(15, 1, id="at its deadline"),
+        pytest.param(15.01, 0, id="overdue"),
+    ],
+)
+async def test_a_case_is_due_soon_past_80_percent_of_a_clock_until_it_runs_out(
+    close: db.Database, minutes: float, soon: int
+) -> None:
+    await take(close, told(an_event()))
+    async with close.connection() as connection:
+        (found,) = await store.open_now(
+            connection, START + timedelta(minutes=minutes), metrics.AGES
+        )
+    assert (found.due_soon, found.open) == (soon, 1)
+
+
+async def test_cases_of_an_earlier_release_are_due_soon_too(database: str, tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    shutil.copytree(MIGRATIONS, earlier)
+    (earlier / "0011_due_soon.sql").unlink()
+    await migrate.apply(database, "close", earlier)
+    connection = await db.connect(database, "close")
+    try:
+        event = an_event()
+        await connection.execute(
+            "insert into cases (case_id, customer_id, touchpoint, team, priority, state, version,"
+            " cycle, opened_at, started_at, next_due_at, snapshot)"
+            " values ('c1', 'u1', 't', 'billing-care', 'high', $1, 1, 1, $2, $2, $3, $4)",
+            event.state,
+            START,
+            event.deadlines[0].due_at,
+            store.document(event),
+        )
+        assert len(await migrate.apply(database, "close", MIGRATIONS)) == 1
+        (found,) = await store.open_now(connection, START + timedelta(minutes=13), metrics.AGES)
+    finally:
+        await connection.close()
+    assert found.due_soon == 1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.close.decide import arithmetic, escalated, next_at, tick, transition
+from services.close.decide import arithmetic, escalated, next_at, soon_at, tick, transition
 from services.close.model import Answered, Case, Changed
 from shared.contracts.cases import CasePolicy, Deadline, EscalationAt
 from tests.support.clock import START
@@ -182,3 +182,34 @@ def test_a_deadline_in_business_time_explains_itself() -> None:
     spans = arithmetic(deadline, event)
     assert [(each.total / HOUR) for each in spans] == [1, 4]
     assert spans[-1].end == monday
+
+
+def test_a_case_is_due_soon_when_80_percent_of_its_next_clock_are_used() -> None:
+    case = a_case(policy=POLICY)
+    assert soon_at(case) == START + 0.8 * TARGETS["acknowledge"]
+    taken = done(case, "acknowledge")
+    assert soon_at(taken) == START + 0.8 * TARGETS["contact"]
+
+
+def test_a_case_whose_clocks_stand_or_are_over_is_never_due_soon() -> None:
+    standing = tuple(
+        each.model_copy(update={"paused_at": START, "used_seconds": 1.0})
+        for each in a_case().event.deadlines
+    )
+    assert soon_at(a_case().with_deadlines(standing)) is None
+    assert soon_at(a_case(state="resolved")) is None
+
+
+def test_in_business_time_only_open_hours_bring_a_case_nearer_to_due_soon() -> None:
+    office = {day: (("09:00", "17:00"),) for day in ("mon", "tue", "wed", "thu", "fri")}
+    policy = CasePolicy(time_zone="UTC", hours=office, fallback="customer-care")
+    friday = datetime(2026, 3, 6, 16, tzinfo=UTC)
+    clock = Deadline(
+        clock="contact",
+        due_at=datetime(2026, 3, 10, 10, tzinfo=UTC),
+        target_seconds=10 * 3600,
+        measure="business",
+        started_at=friday,
+    )
+    case = a_case(policy=policy).with_deadlines((clock,))
+    assert soon_at(case) == datetime(2026, 3, 9, 16, tzinfo=UTC)

@@ -64,22 +64,41 @@ class Draft:
 def read_files(folder: Path) -> dict[str, bytes]:
     """Return the YAML files by their path in the folder; raise `UnusableCatalog` if there are none.
 
-    Hidden names are passed over: a mounted ConfigMap keeps its generations in them.
+    Hidden names are passed over. Of a mounted ConfigMap all files are of one generation: `..data`
+    leads to a folder that never changes, and is led to another one, whatever is read just then.
     """
     if not folder.is_dir():
         raise UnusableCatalog(f"{folder} is not a folder: name the folder that holds the catalog")
+    generation = _generation(folder)
+    try:
+        files = _read_all(generation or folder)
+    except UnusableCatalog:
+        if _generation(folder) == generation:
+            raise
+        files = {}
+    if _generation(folder) != generation:
+        return read_files(folder)  # the old one is taken away, file by file
+    if not files:
+        raise UnusableCatalog(f"{folder} holds no YAML files: a catalog has {', '.join(FILES)}")
+    return files
+
+
+def _generation(folder: Path) -> Path | None:
+    """Return where a mounted ConfigMap stands at this moment, None of any other folder."""
+    current = folder / "..data"
+    return current.resolve() if current.is_symlink() else None
+
+
+def _read_all(folder: Path) -> dict[str, bytes]:
     try:
         paths = [*folder.iterdir(), *(folder / SURVEYS).glob("*")]
-        files = {
+        return {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(paths)
             if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
         }
     except OSError as error:
         raise UnusableCatalog(f"{error.filename} cannot be read: {error.strerror}") from error
-    if not files:
-        raise UnusableCatalog(f"{folder} holds no YAML files: a catalog has {', '.join(FILES)}")
-    return files
 
 
 def version_of(files: Mapping[str, bytes]) -> str:

@@ -19,8 +19,9 @@ from shared.records import Record
 from shared.runtime import Runtime
 from shared.settings import Settings
 from tests.integration.shared.conftest import SCHEMA
-from tests.support.catalogs import edited, write_catalog
+from tests.support.catalogs import catalog_files, edited, write_catalog
 from tests.support.clock import ManualClock
+from tests.support.mounted import Mounted
 from tests.support.wait import eventually
 
 NO_KAFKA = "127.0.0.1:1"
@@ -59,6 +60,29 @@ async def test_a_changed_catalog_is_taken_and_a_broken_one_is_not(
         await eventually(lambda: holder.reload_failed, within=10)
         assert holder.current.version == second
         assert "touchback_catalog_reload_failed 1.0" in (await client.get("/metrics")).text
+
+
+async def test_a_mounted_catalog_is_followed_from_one_generation_to_the_next(
+    database: str, tmp_path: Path, no_migrations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "CATALOG_LOOK", 0.01)
+    await migrate.apply(database, SCHEMA, no_migrations)
+    mounted = Mounted(tmp_path / "catalog")
+    mounted.bring(catalog_files())
+    service = a_runtime(database, mounted.folder, no_migrations)
+    holder = service.catalog()
+    taken: list[str] = []
+    holder.subscribe(lambda catalog: taken.append(catalog.version))
+    async with running(service) as client:
+        mounted.bring(LONGER)
+        await eventually(lambda: taken, within=10)
+        mounted.bring({**LONGER, "teams.yaml": b"- nonsense"})
+        await eventually(lambda: holder.reload_failed, within=10)
+        assert "touchback_catalog_reload_failed 1.0" in (await client.get("/metrics")).text
+        mounted.bring(LONGER)
+        await eventually(lambda: not holder.reload_failed, within=10)
+        assert "touchback_catalog_reload_failed 0.0" in (await client.get("/metrics")).text
+    assert taken == [holder.current.version]
 
 
 def nothing(record: Record) -> list[Item[str]]:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.catalog import Catalog, CatalogHolder, InvalidCatalog
-from tests.support.catalogs import edited, write_catalog
+from shared.catalog.reading import read_files
+from tests.support.catalogs import catalog_files, edited, write_catalog
+from tests.support.mounted import Mounted
 
 LONGER = edited("touchpoints.yaml", "delay: 1h", "delay: 2h")
 BROKEN = edited("touchpoints.yaml", "delay: 1h", "delay: soon")
@@ -69,3 +71,60 @@ def test_a_swapped_link_is_a_change_though_no_file_changed(tmp_path: Path) -> No
     link.symlink_to(tmp_path / "2")
     assert holder.reload()
     assert delay(holder) == timedelta(hours=2)
+
+
+CALMER = {
+    **LONGER,
+    "surveys/delivery.yaml": catalog_files()["surveys/delivery.yaml"].replace(b"Bad", b"Poor"),
+    "surveys/other.yaml": catalog_files()["surveys/delivery.yaml"].replace(
+        b"delivery", b"other", 1
+    ),
+}
+"""Differs in several files, and in which there are."""
+
+
+def test_a_mounted_configmap_is_taken_once_when_its_link_moves(tmp_path: Path) -> None:
+    mounted = Mounted(tmp_path / "catalog")
+    mounted.bring(catalog_files())
+    holder = CatalogHolder(mounted.folder)
+    told: list[Catalog] = []
+    holder.subscribe(told.append)
+    assert not holder.reload()
+    mounted.bring(CALMER)
+    assert [holder.reload(), holder.reload()] == [True, False]
+    assert [survey.survey for survey in holder.current.surveys] == ["delivery", "other"]
+    mounted.bring(catalog_files())
+    assert [holder.reload(), holder.reload()] == [True, False]
+    assert (len(told), holder.reload_failed) == (2, False)
+
+
+def test_a_broken_generation_is_not_taken_and_the_next_good_one_is(tmp_path: Path) -> None:
+    mounted = Mounted(tmp_path / "catalog")
+    mounted.bring(catalog_files())
+    holder = CatalogHolder(mounted.folder)
+    mounted.bring(BROKEN)
+    assert not holder.reload()
+    assert (delay(holder), holder.reload_failed) == (timedelta(hours=1), True)
+    mounted.bring(LONGER)
+    assert holder.reload()
+    assert (delay(holder), holder.reload_failed) == (timedelta(hours=2), False)
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_what_is_read_while_the_link_moves_is_all_of_one_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    mounted = Mounted(tmp_path / "catalog")
+    mounted.bring(catalog_files())
+    read, reads = Path.read_bytes, 0
+
+    def read_and_swap(path: Path) -> bytes:
+        nonlocal reads
+        if reads == after:
+            mounted.bring(CALMER)
+        reads += 1
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_swap)
+    assert read_files(mounted.folder) in (catalog_files(), CALMER)
+    assert read_files(mounted.folder) == CALMER

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, NewType, TypeAlias
+from types import MappingProxyType
+from typing import Literal, NamedTuple, NewType, TypeAlias
 
 from pydantic import JsonValue
 
@@ -31,6 +32,9 @@ NOTICE = "touchback.notice"
 
 DECIDE = "decide"
 """The kind of timer that comes back to a waiting moment; its ref begins with the decision's id."""
+
+NOTHING_FOUND: Mapping[str, JsonValue] = MappingProxyType({})
+"""What a trigger found that needs no evidence."""
 
 OptOuts = frozenset[str | None]
 """The touchpoints that a customer does not want to be asked about; None is all of them."""
@@ -88,8 +92,7 @@ class History:
         return History(self.last_contact, True, asked, self.sent, self.answered)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A signal that matched a touchpoint, with everything that was frozen at event time.
 
     `due_at` is when it may be judged at the earliest. `evidence` is what the trigger found.
@@ -100,7 +103,7 @@ class Candidate:
     signal: Signal
     attribution: Attribution
     due_at: datetime
-    evidence: Mapping[str, JsonValue] = field(default_factory=dict)
+    evidence: Mapping[str, JsonValue] = NOTHING_FOUND
     traceparent: str | None = None
 
     @property
@@ -110,19 +113,10 @@ class Candidate:
 
     def put_off(self, due_at: datetime) -> Candidate:
         """Return it as it waits on."""
-        return Candidate(
-            self.decision_id,
-            self.touchpoint,
-            self.signal,
-            self.attribution,
-            due_at,
-            self.evidence,
-            self.traceparent,
-        )
+        return self._replace(due_at=due_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A signal that was heard before. `counts_for` are the touchpoints that count it; only then
     is the signal itself kept."""
 
@@ -148,8 +142,7 @@ class Person:
     waiting: dict[DecisionId, Candidate] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """All that a decision looks at, besides policy and time.
 
     `cancelled_by` is the first signal that takes the reason to ask away, `came` the first of those

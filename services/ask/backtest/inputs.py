@@ -8,9 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from services.ask.backtest.said import Said, from_line
+from services.ask.backtest.said import Look, Said, look
 from services.ask.backtest.spool import Spool
-from shared.contracts.signals import Profile
 from shared.errors import InvalidSettings, UnreadableMessage
 
 TOPIC = "topic:"
@@ -57,11 +56,10 @@ class Input:
         """Leave nothing on disk."""
         self._spool.close()
 
-    def keep(self, said: Said, line: bytes) -> None:
+    def keep(self, seen: Look, line: bytes) -> None:
         """Take what a line says."""
-        self._spool.add(said.at, line)
-        if said.signal is None and isinstance(said.body, Profile):
-            self.has_cards = True
+        self._spool.add(seen.at, line)
+        self.has_cards = self.has_cards or seen.is_card
 
     def refuse(self, place: str, error: Exception) -> None:
         """Take note of what cannot be read."""
@@ -96,12 +94,12 @@ def _lines(name: str, stream: IO[bytes], into: Input) -> None:
             into.advance(done)
             done = 0
         try:
-            said = from_line(line, wanted)
+            seen = look(line, wanted)
         except UnreadableMessage as error:
             if line.strip():
                 into.refuse(f"{name}, line {number}", error)
         else:
-            if said is not None:
-                keep(said, line)
+            if seen is not None:
+                keep(seen, line)
     into.lines += number
     into.advance(done)

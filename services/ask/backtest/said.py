@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
+import msgspec
 from pydantic import ValidationError
 
 from services.ask.decide.heard import signal_of
@@ -47,6 +48,28 @@ class Said(NamedTuple):
     signal: Signal | None
 
 
+class Look(NamedTuple):
+    """When what a line says happened, and whether it is a contact card."""
+
+    at: datetime
+    is_card: bool = False
+
+
+class _Sound(msgspec.Struct, forbid_unknown_fields=True):
+    """A bare signal without anything unusual; the limits are those of the contract."""
+
+    signal: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    source_event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    customer_id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    occurred_at: Annotated[str, msgspec.Meta(max_length=32)]
+    correlation: str | None = None
+    attributes: dict[str, str | int | float | bool | None] = {}
+
+
+_SOUND = msgspec.json.Decoder(_Sound)
+_MOMENT = Annotated[datetime, msgspec.Meta(tz=True)]
+
 _TIMES: Mapping[type[Message], Callable[[Any], datetime]] = {
     Signal: lambda body: body.occurred_at,
     Answer: lambda body: body.answered_at,
@@ -57,6 +80,23 @@ _TIMES: Mapping[type[Message], Callable[[Any], datetime]] = {
     CustomerErased: lambda body: body.at,
 }
 """When each happened; messages of other kinds are no business of asking."""
+
+
+def look(line: bytes, wanted: frozenset[str]) -> Look | None:
+    """Say of a line what sorting needs; None, and what is raised, are those of `from_line`."""
+    begins = _BARE.match(line)
+    if begins and begins[1].decode() not in wanted:
+        return None
+    at = _sound(line) if begins else None
+    if at is not None:
+        return Look(at)
+    said = from_line(line, wanted)
+    return look_of(said) if said else None
+
+
+def look_of(said: Said) -> Look:
+    """Return what sorting needs of something that was read."""
+    return Look(said.at, isinstance(said.body, Profile))
 
 
 def from_line(line: bytes, wanted: frozenset[str]) -> Said | None:
@@ -82,6 +122,20 @@ def from_line(line: bytes, wanted: frozenset[str]) -> Said | None:
         name = data["signal"]
         return None if isinstance(name, str) and name not in wanted else _said(SIGNAL, data)
     return _said(*_opened(data))
+
+
+def _sound(line: bytes) -> datetime | None:
+    """Return when a signal happened, None where it may be one that `Signal` would not take.
+
+    It takes a fifth of the time, and what it is unsure of it leaves to that.
+    """
+    try:
+        moment = _SOUND.decode(line).occurred_at
+        # Of what is finer than a microsecond, one would round and the other cut.
+        exact = not moment[26:27].isdigit()
+        return msgspec.convert(moment, _MOMENT).astimezone(UTC) if exact else None
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        return None
 
 
 def _signal(line: bytes) -> Said:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from services.ask.backtest.inputs import STEP, TOPIC, Input
-from services.ask.backtest.said import from_event, line_of
+from services.ask.backtest.said import from_event, line_of, look_of
 from shared import kafka
 from shared.consume import raw
 from shared.contracts.envelope import decode
@@ -71,7 +71,7 @@ async def read_topic(name: str, settings: Settings, into: Input) -> None:
             continue
         said = from_event(event, into.wanted) if event else None
         if event and record.value and said is not None:
-            into.keep(said, line_of(event, record.value))
+            into.keep(look_of(said), line_of(event, record.value))
 
 
 async def _standing(start: Start, settings: Settings, into: Input) -> AsyncIterator[Record]:

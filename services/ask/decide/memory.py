@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -67,18 +67,21 @@ class Memory:
 
     def visit(self, person: Person, found: list[Found], now: datetime) -> list[Verdict]:
         """Let moments begin, and their customer have a turn."""
-        verdicts = [
+        decided = self._decided(
             begin(person, each, now)
             for each in found
             if self.known.meets(each.candidate.decision_id, now)
-        ]
-        return self._settle(person, verdicts, now)
+        )
+        # While nobody's time has come, theirs has not.
+        if self.releases and self.releases[0][0] <= now:
+            decided += self._turn(person, now)
+        return decided
 
     def wake(self, now: datetime) -> Iterator[Verdict]:
         """Decide what has waited long enough, in the order in which it was released."""
         while self.releases and self.releases[0][0] <= now:
             _, customer = heappop(self.releases)
-            yield from self._settle(self.people[customer], [], now)
+            yield from self._turn(self.people[customer], now)
 
     def accepted(self, verdict: Verdict, now: datetime) -> None:
         """Write down that a channel took an ask."""
@@ -105,15 +108,17 @@ class Memory:
         newest = max(at, answers.get(touchpoint, at))
         person.history = replace(person.history, answered={**answers, touchpoint: newest})
 
-    def _settle(self, person: Person, verdicts: list[Verdict], now: datetime) -> list[Verdict]:
+    def _turn(self, person: Person, now: datetime) -> list[Verdict]:
+        """Decide what a customer has waited for long enough."""
+        return self._decided(turn(person, self.book, now)) if person.waiting else []
+
+    def _decided(self, verdicts: Iterable[Verdict]) -> list[Verdict]:
         """Return what is decided; what waits comes back by itself."""
-        if person.waiting:
-            verdicts += turn(person, self.book, now)
         decided: list[Verdict] = []
         for each in verdicts:
             if isinstance(each.decision, Later):
                 at = released_at(each.candidate, each.plan)
-                heappush(self.releases, (at, person.customer_id))
+                heappush(self.releases, (at, each.candidate.signal.customer_id))
             else:
                 decided.append(each)
         return decided

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
-from services.ask.model import Broken, Candidate, Contact, Person, Seen, decision_id
+from services.ask.model import NOTHING_FOUND, Broken, Candidate, Contact, Person, Seen, decision_id
 from services.ask.policy import Book, Count, Plan
 from shared.catalog.fields import SIGNAL_RULES
 from shared.contracts.base import Attribution, Stage
@@ -20,8 +19,7 @@ from shared.rules import Condition, RuleFailed
 NOBODY: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A moment that a signal means. Whether it was decided before, only the store knows."""
 
     candidate: Candidate
@@ -113,7 +111,7 @@ def candidate(
         signal=signal,
         attribution=attribution(signal, plan),
         due_at=signal.occurred_at + plan.lag + plan.delay,
-        evidence=evidence or {},
+        evidence=evidence or NOTHING_FOUND,
         traceparent=traceparent,
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from services.ask.decide.gates import decide, decide_early
 from services.ask.decide.triggers import Found
@@ -23,8 +23,7 @@ from services.ask.model import (
 from services.ask.policy import NOTHING, Book, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What came of a moment. `plan` is None when it was given up: its touchpoint left the catalog,
     or its customer is nobody any more. `facts` are what it was decided on: enough to explain it
     later, however the customer's life went on."""

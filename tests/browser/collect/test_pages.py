@@ -135,6 +135,35 @@ async def test_a_page_that_could_not_save_keeps_the_words(
     assert found == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_words_for_a_closed_question_find_another_way(
+    browser: Browser, collect: Collect, language: str
+) -> None:
+    long = "Donaudampfschiff" * 30 + " 😡👩‍👩‍👧‍👦 لم يتصل أحد"
+    closed = collect.link(await collect.answered(3, days=2), "/more")
+    found = []
+    async with tab(browser, locale=language) as page:
+
+        async def post(route: Route) -> None:
+            kind = {**route.request.headers, "content-type": "application/x-www-form-urlencoded"}
+            form = urlencode({"comment": long})
+            await route.continue_(method="POST", post_data=form, headers=kind)
+
+        await page.route(closed, post)
+        await page.goto(closed)
+        await page.unroute(closed)
+        assert await page.locator("textarea").input_value() == long
+        found += await faults(page, f"collect-too-late-{language}")
+        await page.get_by_role("button").click()
+        await page.wait_for_url("**/f/**")
+        assert await page.locator("textarea").input_value() == long
+        found += await faults(page, f"collect-moved-{language}")
+        whole = await collect.answered(1, more=More(long, contact_wanted=True))
+        await page.goto(collect.link(whole, "/mine"))
+        found += await faults(page, f"collect-long-words-{language}")
+    assert found == []
+
+
 async def test_a_form_on_another_site_tells_us_anything(browser: Browser, collect: Collect) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     (form,) = re.findall(r"<form method=.*?</form>", readme, re.S)

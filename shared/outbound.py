@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Literal
 
 import aiohttp
@@ -22,6 +22,8 @@ TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 LARGEST_ANSWER = 64 * 1024
 DRAIN = 1.0
 _CONNECTIONS = 100
+_TRANSLATED = IPv6Network("64:ff9b::/96")
+"""What NAT64 translates: behind each stands the IPv4 address of its last 32 bits."""
 # A connection kept too long only meets resets.
 _KEEPALIVE = 15.0
 
@@ -45,7 +47,7 @@ class Guard:
         address = _unmapped(ip_address(text.partition("%")[0]))
         if any(address in network for network in self._allowed):
             return True
-        return address.is_global and not address.is_multicast
+        return address.is_global and not (address.is_multicast or _inner(address))
 
     def socket(self, address: Any) -> socket.socket:
         """Socket factory for aiohttp; raises AddressRefused."""
@@ -173,6 +175,17 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """Return the IPv4 address that an IPv6 one carries, where it carries one."""
-    if isinstance(address, IPv6Address):
-        return address.ipv4_mapped or address.sixtofour or address
-    return address
+    if not isinstance(address, IPv6Address):
+        return address
+    if address in _TRANSLATED:
+        return IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _inner(address: IPv4Address | IPv6Address) -> bool:
+    """Say whether it belongs to blocks that Python calls global, though no public host is there.
+
+    Among them are the translators of a site (`64:ff9b:1::/48`), which lead to addresses of its own.
+    """
+    site = isinstance(address, IPv6Address) and address.is_site_local
+    return site or address.is_reserved

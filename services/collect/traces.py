@@ -19,12 +19,17 @@ async def keep(connection: db.Connection, parents: Mapping[str, str], now: datet
         await connection.execute(QUERIES["keep_traces"], ids, [parents[each] for each in ids], now)
 
 
+def _began_before(response: Response) -> bool:
+    return not response.unlinked and bool(response.invitation_id or response.origin == "topic")
+
+
 async def of(connection: db.Connection, responses: Sequence[Response]) -> dict[str, str]:
     """Return the traces that these answers go on with, by answer.
 
-    An answer that nobody may be able to tell from others has none: its trace would.
+    An answer that nobody may be able to tell from others has none: its trace would. One that came by
+    program, or long ago, began nowhere else, so nothing needs to be looked for.
     """
-    asked = {each.response_id: each.invitation_id for each in responses if not each.unlinked}
+    asked = {each.response_id: each.invitation_id for each in responses if _began_before(each)}
     wanted = sorted({*asked, *(each for each in asked.values() if each)})
     if not wanted:
         return {}

@@ -36,7 +36,7 @@ async def test_an_answer_goes_on_with_the_first_trace_of_its_ask(database: str) 
     async with pool.transaction() as connection:
         await traces.keep(connection, {"i1": ASKED}, START)
         await traces.keep(connection, {"i1": LATER, "r2": LATER}, START)
-        by_topic = replace(ANSWER, response_id=ResponseId("r2"), invitation_id=None)
+        by_topic = replace(ANSWER, response_id=ResponseId("r2"), invitation_id=None, origin="topic")
         unknown = replace(by_topic, response_id=ResponseId("r3"))
         found = await traces.of(connection, [ANSWER, by_topic, unknown])
         assert found == {"r1": ASKED, "r2": LATER}

@@ -28,13 +28,21 @@ AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
         "2002:7f00:1::",
         "fe80::1%eth0",
         "fd00::1",
+        "fec0::1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a00:1",
+        "240.0.0.1",
     ],
 )
 def test_inner_addresses_are_refused(address: str) -> None:
     assert not Guard([]).permits(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
 def test_public_addresses_are_permitted(address: str) -> None:
     assert Guard([]).permits(address)
 
@@ -44,6 +52,7 @@ def test_an_allowed_network_is_permitted_and_nothing_beside_it() -> None:
 
     assert guard.permits("10.0.0.255")
     assert guard.permits("::ffff:10.0.0.1")
+    assert guard.permits("64:ff9b::a00:1")
     assert not guard.permits("10.0.1.0")
 
 

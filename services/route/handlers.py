@@ -9,7 +9,16 @@ from datetime import datetime
 
 from services.route import decide, policy, record, store
 from services.route.messages import case_event
-from services.route.model import Attached, Delivery, Facts, Heard, Opened, Outcome, Unaffected
+from services.route.model import (
+    Attached,
+    Delivery,
+    Facts,
+    Heard,
+    Opened,
+    Outcome,
+    Tidings,
+    Unaffected,
+)
 from shared import db, logs, outbox
 from shared.catalog import Catalog
 from shared.consume import Item
@@ -129,15 +138,27 @@ class Handlers:
                 self._attached(batch, outcome, catalog, now)
             case Unaffected("unlinked") if response.score is not None:
                 told = decide.unlinked(response, response.score, catalog, self._console_url)
-                self._alert(batch, told)
+                self._tell(batch, told)
         case_id = None if not isinstance(outcome, (Opened, Attached)) else outcome.event.case_id
         if new and not heard.amended:
-            self._alert(batch, decide.praise(response, catalog, self._console_url))
-        if new and heard.source != "response" and response.band not in ("low", "high"):
-            self._alert(batch, decide.told(heard, catalog, self._console_url))
+            self._pass_on(batch, heard, catalog)
         if case_id is not None or not heard.amended:
             _remember(batch, response, case_id)
         _report(outcome, response)
+
+    def _pass_on(self, batch: _Batch, heard: Heard, catalog: Catalog) -> None:
+        """Tell of high scores; words that nobody asked for are read by somebody in any case."""
+        response = heard.response
+        praise = decide.praise(response, catalog, self._console_url)
+        self._tell(batch, praise)
+        if heard.source != "response" and response.band != "low" and not praise.alerts:
+            self._tell(batch, decide.told(heard, catalog, self._console_url))
+
+    def _tell(self, batch: _Batch, tidings: Tidings) -> None:
+        self._alert(batch, tidings.alerts)
+        if tidings.error is not None:
+            batch.tally.add("rule_errors")
+            _log.warning("rule failed", extra={"action": "rule_error", "reason": tidings.error})
 
     def _opened(self, batch: _Batch, outcome: Opened, catalog: Catalog) -> None:
         event = outcome.event

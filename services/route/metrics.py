@@ -69,7 +69,7 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
         ),
         TallyMetric(
             "rule_errors",
-            "Low scores sent to the fallback team because a routing rule failed.",
+            "Answers told to the fallback team, or to more than need be, because a rule failed.",
             (),
             ((),),
         ),

@@ -283,6 +283,14 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Tidings:
+    """Alerts about what opens no case; `error` is why a rule on the way to their team failed."""
+
+    alerts: Sequence[Delivery] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A delivery made ready for its channel."""
 

@@ -17,6 +17,7 @@ from services.route.model import (
     NoticeFigure,
     NoticeScore,
     NoticeType,
+    Tidings,
 )
 from shared.catalog import SCALES, Catalog, Channel, NotInCatalog, Team
 from shared.contracts.asks import Decision
@@ -25,36 +26,39 @@ from shared.contracts.responses import Response
 from shared.rules import RuleFailed
 
 
-def praise(response: Response, catalog: Catalog, console: str) -> list[Delivery]:
+def praise(response: Response, catalog: Catalog, console: str) -> Tidings:
     """Return who hears of a high score: the advocates, and the team that earned it."""
     root = catalog.routing
     if root.advocacy is None or response.band != "high" or response.score is None:
-        return []
+        return Tidings()
+    error = None
     try:
         wanted = root.advocacy.when is None or root.advocacy.when.holds(bind(response, root))
-    except RuleFailed:
+    except RuleFailed as failed:
         # A rule error never drops a match: one promoter too many harms nobody.
-        wanted = True
+        wanted, error = True, failed.reason
     if not wanted:
-        return []
-    earned = assign(response, root).team
-    names = dict.fromkeys([root.advocacy.team, *([earned] * root.advocacy.tell_owner)])
-    alert = _score_alert("score.high", response, response.score, earned, console)
-    return [
+        return Tidings()
+    earned = assign(response, root)
+    names = dict.fromkeys([root.advocacy.team, *([earned.team] * root.advocacy.tell_owner)])
+    alert = _score_alert("score.high", response, response.score, earned.team, console)
+    alerts = [
         each
         for name in names
         for each in to_team(alert, known_team(catalog, name), "praise", response.response_id, name)
     ]
+    return Tidings(alerts, error or earned.error)
 
 
-def unlinked(response: Response, score: int, catalog: Catalog, console: str) -> list[Delivery]:
+def unlinked(response: Response, score: int, catalog: Catalog, console: str) -> Tidings:
     """Return who hears of a low score that nobody may be known to have given: the team it is for.
 
     Rules see what there is of it; there is no case, so whoever is told has nothing to close.
     """
-    team = known_team(catalog, assign(response, catalog.routing).team)
+    owner = assign(response, catalog.routing)
+    team = known_team(catalog, owner.team)
     alert = _score_alert("score.low", response, score, team.team, console)
-    return to_team(alert, team, "unlinked", response.response_id)
+    return Tidings(to_team(alert, team, "unlinked", response.response_id), owner.error)
 
 
 def _score_alert(
@@ -99,10 +103,11 @@ def signalled(decision: Decision, catalog: Catalog, console: str) -> list[Delive
     return to_team(alert, team, "signal", decision.decision_id)
 
 
-def told(heard: Heard, catalog: Catalog, console: str) -> list[Delivery]:
+def told(heard: Heard, catalog: Catalog, console: str) -> Tidings:
     """Return who reads what a customer told us unasked and what needs no case."""
     response = heard.response
-    team = known_team(catalog, assign(response, catalog.routing).team)
+    owner = assign(response, catalog.routing)
+    team = known_team(catalog, owner.team)
     notice = Notice(
         type="feedback.received",
         team=team.team,
@@ -116,7 +121,7 @@ def told(heard: Heard, catalog: Catalog, console: str) -> list[Delivery]:
         correlation=response.correlation,
     )
     alert = _alert(notice, response.response_id, response.customer_id)
-    return to_team(alert, team, "feedback", response.response_id)
+    return Tidings(to_team(alert, team, "feedback", response.response_id), owner.error)
 
 
 def owner_of(decision: Decision, catalog: Catalog) -> Team:

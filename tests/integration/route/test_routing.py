@@ -10,6 +10,7 @@ import pytest
 
 from shared import db
 from shared.contracts.envelope import Event, stable_id
+from shared.contracts.responses import Response
 from tests.integration.route.ground import (
     case_events,
     completed,
@@ -290,6 +291,32 @@ async def test_a_failing_rule_sends_the_case_to_the_fallback_team_and_is_counted
 
     (case,) = await case_events(route_db, "opened")
     assert (case.team, case.reason) == ("care", "rule_error")
+    assert await counted(route_db, "rule_errors") == {(): 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "type"),
+    [
+        pytest.param(response(band="high", score=9), "score.high", id="a high score"),
+        pytest.param(response(unlinked=True, anonymous=True), "score.low", id="one of nobody"),
+    ],
+)
+async def test_a_failing_rule_drops_nothing_that_opens_no_case_and_is_counted(
+    route_db: db.Database, said: Response, type: str
+) -> None:
+    vip = "response.attributes.vip == true"
+    broken = catalog(
+        {
+            "team": "care",
+            "advocacy": {"team": "care", "when": vip},
+            "routes": [{"when": vip, "team": "billing"}],
+        }
+    )
+
+    await take(route_db, broken, completed(said))
+
+    (alert,) = await rows(route_db, "deliveries")
+    assert (alert["team"], alert["notice"]["type"]) == ("care", type)
     assert await counted(route_db, "rule_errors") == {(): 1}
 
 

@@ -10,7 +10,7 @@ import pytest
 from services.route.model import Notice
 from services.route.summaries import Summaries
 from shared import db
-from shared.catalog import Channel
+from shared.catalog import Catalog, Channel
 from shared.clock import SystemClock
 from shared.contracts.asks import Decision
 from shared.contracts.envelope import Event
@@ -111,13 +111,25 @@ async def test_unasked_words_that_are_low_or_urgent_open_a_case(
     assert (score and f"{score.metric.upper()} {score.score}") == shown
 
 
-async def test_other_unasked_words_are_read_by_the_team_without_a_case(
-    route_db: db.Database,
-) -> None:
-    event = _feedback("f1", attribution={"team": "billing"})
+CHOOSY = catalog({"team": "care", "advocacy": {"team": "care", "when": "response.score == 10"}})
 
-    await take(route_db, KNOWN, event)
-    await take(route_db, KNOWN, event)
+
+@pytest.mark.parametrize(
+    ("known", "changes"),
+    [
+        pytest.param(KNOWN, {}, id="without a score"),
+        pytest.param(KNOWN, {"metric": "csat", "score": 3, "band": "mid"}, id="middling"),
+        pytest.param(KNOWN, {"metric": "csat", "score": 5, "band": "high"}, id="high"),
+        pytest.param(CHOOSY, {"metric": "csat", "score": 5, "band": "high"}, id="no advocate's"),
+    ],
+)
+async def test_other_unasked_words_are_read_by_the_team_without_a_case(
+    route_db: db.Database, known: Catalog, changes: dict[str, Any]
+) -> None:
+    event = _feedback("f1", **changes)
+
+    await take(route_db, known, event)
+    await take(route_db, known, event)
 
     (alert,) = await rows(route_db, "deliveries")
     assert alert["notice"]["type"] == "feedback.received"

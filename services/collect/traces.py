@@ -26,8 +26,8 @@ def _began_before(response: Response) -> bool:
 async def of(connection: db.Connection, responses: Sequence[Response]) -> dict[str, str]:
     """Return the traces that these answers go on with, by answer.
 
-    An answer that nobody may be able to tell from others has none: its trace would. One that came by
-    program, or long ago, began nowhere else, so nothing needs to be looked for.
+    An answer that nobody may be able to tell from others has none: its trace would. One that came
+    by program, or long ago, began nowhere else, so nothing needs to be looked for.
     """
     asked = {each.response_id: each.invitation_id for each in responses if _began_before(each)}
     wanted = sorted({*asked, *(each for each in asked.values() if each)})

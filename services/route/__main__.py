@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from services.route.app import build
 from services.route.decide import Coverage, assign, coverage
+from services.route.model import Assigned
 from services.route.replaying import add_replay
 from services.route.settings import Settings
 from shared import process
@@ -31,7 +33,8 @@ CATALOG = Path("deploy/catalog")
 def try_out(
     event: Annotated[Path, typer.Option(help="A response as JSON, as on touchback.responses.")],
     expect: Annotated[
-        str | None, typer.Option(help="team=NAME: exit with 1 when another team owns it.")
+        list[str] | None,
+        typer.Option(help="team=NAME or priority=HOW: exit with 1 when it is another."),
     ] = None,
     catalog: Annotated[
         Path, typer.Option(envvar="TOUCHBACK_CATALOG", help="The catalog to test.")
@@ -42,14 +45,17 @@ def try_out(
     ] = 1,
 ) -> None:
     """Say which team would own a low score, and by which rules."""
-    wanted = _expected(expect)
+    wanted = [_expected(each) for each in expect or ()]
     assigned = assign(_response(event), _routing(catalog), low_scores)
     typer.echo(f"team      {assigned.team}")
     typer.echo(f"priority  {assigned.priority}")
     typer.echo(f"because   {assigned.reason}" + (f": {assigned.error}" if assigned.error else ""))
     typer.echo(f"path      {' > '.join(assigned.path)}")
-    if wanted is not None and wanted != assigned.team:
-        typer.echo(f"touchback: expected team {wanted}, it is {assigned.team}", err=True)
+    missed = [(name, value) for name, value in wanted if getattr(assigned, name) != value]
+    for name, value in missed:
+        found = getattr(assigned, name)
+        typer.echo(f"touchback: expected {name} {value}, it is {found}", err=True)
+    if missed:
         raise typer.Exit(1)
 
 
@@ -61,10 +67,13 @@ def cover(
     ] = CATALOG,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say which branches of the tree were never taken, and how much falls to the fallback team."""
+    """Say which branches of the tree were never taken, and how much falls to the fallback team.
+
+    How many low scores a customer gave is counted as the events go on.
+    """
     root = _routing(catalog)
     with _opened(events) as lines:
-        found = coverage((assign(each, root) for each in _low(events, lines)), root)
+        found = coverage(_assigned(_low(events, lines), root), root)
     if as_json:
         typer.echo(json.dumps(_plain(found), indent=2))
     else:
@@ -95,6 +104,13 @@ def _low(path: Path, lines: Iterator[str]) -> Iterator[Response]:
             yield response
 
 
+def _assigned(low: Iterator[Response], root: Routing) -> Iterator[Assigned]:
+    scores = Counter[str]()
+    for response in low:
+        scores[response.customer_id] += 1
+        yield assign(response, root, scores[response.customer_id])
+
+
 def _plain(found: Coverage) -> dict[str, object]:
     return {
         "low_scores": found.total,
@@ -115,13 +131,11 @@ def _print(found: Coverage, root: Routing) -> None:
         typer.echo(f"touchback: a rule failed for {found.errors} of them", err=True)
 
 
-def _expected(expect: str | None) -> str | None:
-    if expect is None:
-        return None
-    name, _, team = expect.partition("=")
-    if name != "team" or not team:
-        raise _unusable(f"--expect {expect}: write team=NAME")
-    return team
+def _expected(expect: str) -> tuple[str, str]:
+    name, _, value = expect.partition("=")
+    if name not in ("team", "priority") or not value:
+        raise _unusable(f"--expect {expect}: write team=NAME or priority=HOW")
+    return name, value
 
 
 def _response(path: Path) -> Response:

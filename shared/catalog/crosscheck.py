@@ -19,6 +19,7 @@ from shared.catalog.touchpoints import (
     Survey,
     Touchpoint,
 )
+from shared.rules import Condition
 
 RESPONSE = "response"
 """Stands for any answer of the customer where a trigger waits for signals."""
@@ -42,6 +43,8 @@ def crosscheck(draft: Draft) -> Iterator[Finding]:
     if draft.routing is not None:
         yield from _root(draft.routing, teams)
         yield from _branch(draft.routing, draft.routing.entry, (), teams)
+        rules = [(each.when, True) for each in draft.routing.entry.priorities]
+        yield from _hidden(draft.routing, rules, ("priorities",))
 
 
 def _names(draft: Draft) -> Iterator[Finding]:
@@ -219,9 +222,29 @@ def _branch(read: Read[Routing], route: Route, place: Place, teams: set[str]) ->
     if route.team is not None and route.team not in teams:
         message = f'no team "{route.team}", {suggest(route.team, teams)}'
         yield read.finding(message, *place, "team")
+    rules = [(each.when, not each.continue_) for each in route.routes]
+    yield from _hidden(read, rules, (*place, "routes"))
     for position, child in enumerate(route.routes):
         below = (*place, "routes", position)
         if child.when is None:
             message = "a branch without `when` takes everything and hides what follows: add `when`"
             yield read.finding(message, *below)
         yield from _branch(read, child, below, teams)
+
+
+def _hidden(
+    read: Read[Routing], rules: Iterable[tuple[Condition | None, bool]], place: Place
+) -> Iterator[Finding]:
+    """Find conditions that stand below the same one, which ends the search when it holds."""
+    ends: dict[tuple[str, ...], Finding] = {}
+    for position, (when, stops) in enumerate(rules):
+        if when is None:
+            continue
+        asked = tuple(when.text.split())
+        here = read.finding("", *place, position)
+        if asked in ends:
+            first = f"line {ends[asked].line} asks the same and comes first"
+            message = f"{first}: this is never reached, make it another `when` or remove it"
+            yield Finding(here.file, here.line, message)
+        elif stops:
+            ends[asked] = here

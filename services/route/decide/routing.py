@@ -67,9 +67,13 @@ def _prioritised(owner: Assigned, rules: Sequence[PriorityRule], inputs: Inputs)
             # Nobody can say that it is not urgent.
             return replace(owner, priority=URGENT, error=owner.error or error.reason)
         if matched:
-            step = f"priority {position}: {rule.when.text}"
-            return replace(owner, priority=rule.priority, path=(*owner.path, step))
+            path = (*owner.path, _urgency_step(position, rule))
+            return replace(owner, priority=rule.priority, path=path)
     return owner
+
+
+def _urgency_step(position: int, rule: PriorityRule) -> str:
+    return f"priority {position}: {rule.when.text}"
 
 
 # --- what rules see ------------------------------------------------------------------------------
@@ -142,7 +146,10 @@ def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How often each branch was taken; `root` are those that no rule matched, `errors` failed."""
+    """How often each branch was taken; `root` are those that no rule matched, `errors` failed.
+
+    The rules of urgency, which hold for the whole tree, count as leaves.
+    """
 
     total: int
     root: int
@@ -159,6 +166,7 @@ class Coverage:
 def coverage(assigned: Iterable[Assigned], root: Routing) -> Coverage:
     """Count the branches that these assignments took."""
     branches = dict(_branches(root.routes, ""))
+    branches |= {_urgency_step(n, rule): True for n, rule in enumerate(root.priorities, 1)}
     hits = dict.fromkeys(branches, 0)
     total = fallen = errors = 0
     for each in assigned:

@@ -40,6 +40,15 @@ def test_another_team_than_expected_is_exit_code_1(tmp_path: Path) -> None:
     assert "expected team support-leads, it is billing-care" in printed
 
 
+def test_team_and_priority_can_both_be_expected(tmp_path: Path) -> None:
+    both = ("--expect", "team=billing-care", "--expect")
+
+    assert _run(tmp_path, *both, "priority=normal")[0] == 0
+    code, printed = _run(tmp_path, *both, "priority=high")
+    assert (code, "expected priority high, it is normal" in printed) == (1, True)
+    assert _run(tmp_path, *both, "priority=high", "--low-scores", "2")[0] == 0
+
+
 def _cover(tmp_path: Path, lines: list[str], *more: str) -> tuple[int, str]:
     file = tmp_path / "events.jsonl"
     file.write_text("\n".join(lines))
@@ -63,6 +72,9 @@ def test_coverage_says_which_branches_nothing_reached(tmp_path: Path) -> None:
     assert (report["low_scores"], report["fallback"], report["rule_errors"]) == (3, 1, 0)
     assert report["branches"]['1: response.touchpoint == "first-bill"'] == 2
     assert report["branches"]["1.1: response.score == 5"] == 1
+    again = "priority 2: response.low_scores >= 2 || response.value >= 5000.0"
+    assert report["branches"][again] == 2  # the second and third of this customer
+    assert any(step.startswith("priority 1:") for step in report["never_taken"])
     assert any(step.startswith("2.1:") for step in report["never_taken"])
 
 
@@ -82,7 +94,7 @@ def test_coverage_prints_shares_and_names_the_line_that_is_no_response(tmp_path:
 def test_what_cannot_be_used_is_exit_code_2_and_one_line(tmp_path: Path) -> None:
     assert _run(tmp_path, "--expect", "billing-care") == (
         2,
-        "touchback: --expect billing-care: write team=NAME\n",
+        "touchback: --expect billing-care: write team=NAME or priority=HOW\n",
     )
     assert _run(tmp_path, catalog_folder=tmp_path / "nowhere")[0] == 2
 

@@ -218,6 +218,22 @@ ONE_PLACE = [
     ),
     (
         ROUTE,
+        "team: parcels",
+        "team: parcels\n    routes:\n      - {when: 'response.score == 1', priority: high}\n"
+        "      - {when: 'response.score  == 1', priority: low}",
+        "7: line 6 asks the same and comes first: this is never reached, make it another `when` or"
+        " remove it",
+    ),
+    (
+        ROUTE,
+        "team: care\n",
+        "team: care\npriorities:\n  - {when: 'response.score == 1', priority: high}\n"
+        "  - {when: 'response.score == 1', priority: low}\n",
+        "4: line 3 asks the same and comes first: this is never reached, make it another `when` or"
+        " remove it",
+    ),
+    (
+        ROUTE,
         "team: care\n",
         "team: care\nwhen: 'response.score == 1'\n",
         "2: the root of the tree takes everything: remove `when`",
@@ -260,6 +276,15 @@ ONE_PLACE = [
 )
 def test_a_mistake_is_one_finding(file: str, old: str, new: str, finding: str) -> None:
     assert findings(edited(file, old, new)) == [f"{file}:{finding}"]
+
+
+def test_a_branch_below_one_that_goes_on_is_reached() -> None:
+    below = (
+        "team: parcels\n    routes:\n      - {when: 'response.score == 1', continue: true}\n"
+        "      - {when: 'response.score == 1', priority: low}"
+    )
+    routes = load_files(edited(ROUTE, "team: parcels", below)).routing.routes
+    assert len(routes[0].routes) == 2
 
 
 def test_an_unknown_field_is_found_at_its_name_and_not_at_its_value() -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
+from starlette.routing import Route
 
 from services.console import passwords
-from shared import db, topics
+from shared import db, topics, web
 from tests.contract.test_deploy import SETTINGS
 from tests.deploy import tools
 from tests.deploy.tools import CHART, ROOT, Object, environment, one, pods
+from tests.integration.process.test_metrics import build
 from tests.support import stack
 
 pytestmark = [tools.needed, pytest.mark.timeout(900)]
@@ -22,6 +24,14 @@ VALUES = list(tools.values_of_ci())
 SERVICES = [name for name in SETTINGS if name != "demo"]
 CUSTOM = ("keda.sh/", "monitoring.coreos.com/")
 PRESTOP, STATEMENT, STOP = 5, 30, 10
+OUTSIDE = {
+    "listen": re.compile("/v1/sources.*"),
+    "collect": re.compile("/v1/silence"),
+    "close": re.compile("/v1/.*"),
+    "console": re.compile("(?!)"),
+}
+"""Services that those outside reach, and which of their paths are for operators and programs."""
+
 SECRETS = {
     "console_users": json.dumps({"ada": passwords.hashed("correct horse battery")}),
     "api_tokens": "{}",
@@ -269,6 +279,7 @@ def test_each_service_survives_a_node_that_is_drained(objects: list[Object]) -> 
             "topology.kubernetes.io/zone",
             "kubernetes.io/hostname",
         ]
+        assert all(each["matchLabelKeys"] == ["pod-template-hash"] for each in spread)
 
 
 def test_a_change_of_image_makes_another_migration_job(chart: Object) -> None:
@@ -300,6 +311,7 @@ def test_replicas_follow_the_lag_of_named_topics_and_go_slowly(chart: Object) ->
         "touchback.cases",
     }
     assert {each["consumerGroup"] for each in asked} == {"touchback.ask"}
+    assert {each["offsetResetPolicy"] for each in asked} == {"earliest"}
     assert {(each["sasl"], each["tls"]) for each in asked} == {("scram_sha512", "enable")}
     assert "replicas" not in one(objects, "Deployment", "touchback-ask")["spec"]
     assert "replicas" in one(objects, "Deployment", "touchback-close")["spec"]
@@ -309,23 +321,32 @@ def test_scaling_by_cpu_goes_as_slowly(chart: Object) -> None:
     scaler = one(
         chart["objects"]["autoscaling-by-cpu"], "HorizontalPodAutoscaler", "touchback-collect"
     )
+    (metric,) = scaler["spec"]["metrics"]
+    # Of a core: a percentage of the small request would ask for more at the first page.
+    assert metric["resource"]["target"] == {"type": "AverageValue", "averageValue": "800m"}
     assert scaler["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 300
     assert scaler["spec"]["scaleTargetRef"]["name"] == "touchback-collect"
 
 
-def test_only_paths_for_people_outside_are_led_in(chart: Object) -> None:
-    objects = chart["objects"]["ingress"]
-    led = {
-        each["metadata"]["name"]: [p["path"] for p in each["spec"]["rules"][0]["http"]["paths"]]
-        for each in objects
-        if each["kind"] == "Ingress"
-    }
-    assert led == {
-        "touchback-listen": ["/in/"],
-        "touchback-collect": ["/"],
-        "touchback-close": ["/a/", "/slack/"],
-        "touchback-console": ["/"],
-    }
+def leads(rules: list[Object], path: str) -> bool:
+    """Whether an Ingress with these paths passes a request for this one on."""
+    return any(
+        path == rule["path"]
+        or (rule["pathType"] == "Prefix" and path.startswith(rule["path"].rstrip("/") + "/"))
+        for rule in rules
+    )
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_is_for_those_outside_is_led_in_and_nothing_else_is(chart: Object, name: str) -> None:
+    """Against the routes of the service: pages with all they load, but no probe and no metric."""
+    ingress = one(chart["objects"]["ingress"], "Ingress", f"touchback-{name}")
+    (rule,) = ingress["spec"]["rules"]
+    app = build(name, "postgresql://nobody@127.0.0.1:1/none", ROOT / "deploy/catalog").application()
+    routes = {route.path for route in app.routes if isinstance(route, Route)}
+    inside = {path for path in routes if path in web.LOOKS or OUTSIDE[name].fullmatch(path)}
+    assert routes > inside >= web.LOOKS
+    assert {path for path in routes if leads(rule["http"]["paths"], path)} == routes - inside
 
 
 def test_topics_that_a_service_is_scaled_by_are_those_it_reads() -> None:

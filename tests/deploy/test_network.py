@@ -6,7 +6,7 @@ import pytest
 
 from tests.deploy import tools
 from tests.deploy.test_chart import SERVICES
-from tests.deploy.tools import Object, one
+from tests.deploy.tools import Object, environment, one, pods
 
 pytestmark = [tools.needed, pytest.mark.timeout(900)]
 
@@ -63,3 +63,38 @@ def pods_by_labels(objects: list[Object]) -> dict[str, Object]:
     ]
     labels = [each["metadata"]["labels"] for each in templates]
     return {each["app.kubernetes.io/component"]: each for each in labels}
+
+
+def test_a_collector_of_traces_is_reached_where_one_is_named(
+    chart: Object, objects: list[Object]
+) -> None:
+    traced = chart["objects"]["tracing"]
+    for name in SERVICES:
+        given = environment(pods(traced)[f"touchback-{name}"])
+        assert given["TOUCHBACK_OTLP_ENDPOINT"].endswith(":4318")
+        (peer,) = allowed(traced, name)[4318]
+        assert "observability" in peer["namespaceSelector"]["matchLabels"].values()
+        assert "TOUCHBACK_OTLP_ENDPOINT" not in environment(pods(objects)[f"touchback-{name}"])
+
+
+def test_name_servers_may_be_a_nodes_own_and_listen_elsewhere(chart: Object) -> None:
+    names = one(chart["objects"]["tracing"], "NetworkPolicy", "touchback-ask")["spec"]["egress"][0]
+    assert {(each["port"], each["protocol"]) for each in names["ports"]} == {
+        (port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")
+    }
+    assert names["to"] == [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
+
+
+def callers(objects: list[Object], service: str) -> set[str]:
+    """Namespaces whose pods may call a service."""
+    (rule,) = one(objects, "NetworkPolicy", f"touchback-{service}")["spec"]["ingress"]
+    peers = [each.get("namespaceSelector", {}).get("matchLabels", {}) for each in rule["from"]]
+    return {name for each in peers for name in each.values()}
+
+
+def test_an_api_is_open_to_those_inside_the_cluster_that_are_named(
+    chart: Object, objects: list[Object]
+) -> None:
+    assert callers(objects, "ask") == {"monitoring"}
+    assert callers(chart["objects"]["tracing"], "ask") == {"monitoring", "marketing"}
+    assert callers(chart["objects"]["tracing"], "route") == {"monitoring"}

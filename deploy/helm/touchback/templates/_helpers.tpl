@@ -1,10 +1,10 @@
-{{/* What each service is given of the Secret, reads from Kafka, and calls. */}}
+{{/* What each service is given of the Secret, reads from Kafka, calls, and shows to those outside. */}}
 {{- define "touchback.parts" -}}
 listen:
   secrets: [pii_keys, source_secrets]
   topics: []
   egress: []
-  ingress: [/in/]
+  ingress: [/in]
 ask:
   secrets: [link_keys, pii_keys, smtp_url, channel_secrets]
   topics: [touchback.signals, touchback.profiles, touchback.responses, touchback.cases]
@@ -17,7 +17,7 @@ collect:
   secrets: [link_keys]
   topics: [touchback.invitations, touchback.answers, touchback.cases, touchback.decisions, touchback.profiles]
   egress: []
-  ingress: [/]
+  ingress: [/, /s, /f, /stop, /static, /v1/responses, /v1/feedback, /openapi.json]
   env:
     TOUCHBACK_PUBLIC_URL: {{ .Values.publicUrl | quote }}
     TOUCHBACK_TRUSTED_PROXIES: {{ join "," .Values.trustedProxies | quote }}
@@ -34,7 +34,7 @@ close:
   secrets: [link_keys]
   topics: [touchback.cases, touchback.alerts, touchback.responses, touchback.profiles]
   egress: [https]
-  ingress: [/a/, /slack/]
+  ingress: [/a, /static, /slack]
   env:
     TOUCHBACK_OUTBOUND_ALLOW: {{ join "," .Values.outboundAllow | quote }}
 console:
@@ -42,7 +42,7 @@ console:
   topics: [touchback.cases, touchback.alerts, touchback.decisions, touchback.invitations, touchback.responses, touchback.profiles]
   egress: []
   calls: [close, listen]
-  ingress: [/]
+  ingress: [/, /live, /v1, /cases, /customers, /causes, /you, /sign-in, /sign-out, /static]
   env:
     TOUCHBACK_CONSOLE_URL: {{ .Values.consoleUrl | quote }}
     TOUCHBACK_CONSOLE_PROXIES: {{ join "," .Values.consoleProxies | quote }}
@@ -124,6 +124,7 @@ TOUCHBACK_KAFKA_SECURITY_PROTOCOL: {{ $kafka.securityProtocol }}
 TOUCHBACK_KAFKA_PARTITIONS: {{ $kafka.partitions | quote }}
 TOUCHBACK_KAFKA_REPLICATION: {{ $kafka.replication | quote }}
 TOUCHBACK_LOG_LEVEL: {{ .Values.logLevel }}
+TOUCHBACK_OTLP_ENDPOINT: {{ .Values.otlpEndpoint | quote }}
 {{- if hasPrefix "SASL" $kafka.securityProtocol }}
 TOUCHBACK_KAFKA_SASL_MECHANISM: {{ $kafka.saslMechanism }}
 TOUCHBACK_KAFKA_SASL_USERNAME: {{ required "kafka.saslUsername: SASL needs one" $kafka.saslUsername | quote }}

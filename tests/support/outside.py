@@ -110,6 +110,21 @@ def a_customer(customer: str, now: datetime) -> dict[str, object]:
     }
 
 
+def a_survey_answer(customer: str, now: datetime, comment: str) -> dict[str, object]:
+    """The lowest score, given to another survey tool."""
+    return {
+        "id": f"said-{customer}",
+        "type": "survey.answered",
+        "touchpoint": "delivered",
+        "customer": customer,
+        "at": now.isoformat(),
+        "score": 1,
+        "comment": comment,
+        "language": "en",
+        "region": "north",
+    }
+
+
 def a_closed_ticket(customer: str, now: datetime) -> dict[str, object]:
     """Closed long enough ago that the question about it is due."""
     return {

@@ -25,6 +25,7 @@ from tests.support.wait import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SOON = 20.0
+QUIET = 3
 COMMENT = "Nobody <called> me back."
 REACHED = {"how": "phone", "outcome": "We talked about it."}
 RESOLVED = {
@@ -40,6 +41,7 @@ async def running(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> A
     catalog = PROJECT / "deploy" / "catalog"
     async with world(ground, tmp_path_factory.mktemp("loop"), catalog) as made:
         ask_soon_after(made.stack.catalog / "touchpoints.yaml", "put-right")
+        wait_shortly(made.stack.catalog / "teams.yaml", "delivery-ops")
         made.stack.start()
         await made.stack.ready()
         yield made
@@ -60,18 +62,32 @@ def ask_soon_after(file: Path, touchpoint: str) -> None:
     file.write_text(before + found + rest.replace("delay: 1m", "delay: 1s", 1), "utf-8")
 
 
-async def asked(running: World, customer: str) -> ReceivedMail:
-    """The mail that a customer gets about a closed ticket."""
+def wait_shortly(file: Path, team: str) -> None:
+    """Customers of one team have seconds instead of a week to say whether it was put right."""
+    before, found, rest = file.read_text("utf-8").partition(f"- team: {team}\n")
+    assert found
+    given = "resolve: 2d}"
+    assert given in rest
+    shorter = rest.replace(given, f"resolve: 2d, quiet: {QUIET}s}}", 1)
+    file.write_text(before + found + shorter, "utf-8")
+
+
+async def becomes_known(running: World, customer: str) -> None:
     now = SystemClock().now()
     await outside.publish(running.stack, "crm.customers", outside.a_customer(customer, now))
-    address = f"{customer}@customers.example"
 
     async def card() -> int:
         return await running.stack.count("ask", f"contacts where customer_id = '{customer}'")
 
     await eventually(card, within=SOON)
+
+
+async def asked(running: World, customer: str) -> ReceivedMail:
+    """The mail that a customer gets about a closed ticket."""
+    await becomes_known(running, customer)
+    now = SystemClock().now()
     await outside.publish(running.stack, "support.events", outside.a_closed_ticket(customer, now))
-    return await mail_to(running, address)
+    return await mail_to(running, f"{customer}@customers.example")
 
 
 async def mail_to(running: World, address: str, number: int = 1, words: str = "") -> ReceivedMail:
@@ -218,20 +234,27 @@ async def resolved(
     await outside.answer(browser, first, 1, f"Said by {customer}.")
     call = await eventually(lambda: alert_about(running, f"Said by {customer}."), within=SOON)
     case = str(json.loads(call.body)["case_id"])
-    version = (await _read(browser, running, case))["version"]
-    steps: dict[str, Mapping[str, object]] = {
-        "acknowledge": {},
-        "contacted": REACHED,
-        "resolve": RESOLVED,
-    }
-    for action, body in steps.items():
-        done = await act(browser, running, case, action, {"version": version, **body})
-        version = done["version"]
+    await put_right(browser, running, case)
     again = survey_link(await mail_to(running, f"{customer}@customers.example", 2), running)
     assert again != first
     await opens(browser, again)
     assert (await _read(browser, running, case))["state"] == "resolved", "only the customer closes"
     return case, again
+
+
+async def put_right(
+    browser: aiohttp.ClientSession, running: World, case: str, cause: str = "not-solved"
+) -> None:
+    """The team takes a case, talks to the customer, and resolves it."""
+    version = (await _read(browser, running, case))["version"]
+    steps: dict[str, Mapping[str, object]] = {
+        "acknowledge": {},
+        "contacted": REACHED,
+        "resolve": {**RESOLVED, "root_cause": cause},
+    }
+    for action, body in steps.items():
+        done = await act(browser, running, case, action, {"version": version, **body})
+        version = done["version"]
 
 
 async def became(
@@ -272,6 +295,35 @@ async def test_a_customer_who_disagrees_opens_the_case_again_and_others_are_told
     assert "Support leads resolved it, and the customer disagrees" in told.text
     back = await mail_to(running, "support-leads@northwind.example", 2, words=case)
     assert "the customer is still unhappy" in back.text
+
+
+async def test_a_customer_who_says_nothing_is_silent_and_not_content(
+    running: World, browser: aiohttp.ClientSession
+) -> None:
+    customer, said = "c-silent", "Two days late, said elsewhere."
+    await becomes_known(running, customer)
+    late = outside.a_survey_answer(customer, SystemClock().now(), said)
+    await outside.publish(running.stack, "surveys.answers", late)
+    call = await eventually(lambda: alert_about(running, said), within=SOON)
+    alert = json.loads(call.body)
+    assert alert["team"] == "delivery-ops"
+    await put_right(browser, running, alert["case_id"], "late")
+    question = await mail_to(running, f"{customer}@customers.example")
+
+    over = await became(browser, running, alert["case_id"], "closed_unconfirmed")
+
+    assert (over["actor"], over["reason"]) == ("close", "quiet_period")
+    await shown(browser, running, alert["case_id"], "it is not known whether it was put right")
+    labels = '{priority="high",team="delivery-ops"}'
+    async with browser.get(running.stack.url("close", "/metrics")) as response:
+        metrics = await response.text()
+    assert f"touchback_cases_closed_unconfirmed_total{labels} 1.0" in metrics
+    assert f"touchback_cases_closed_total{labels} 0.0" in metrics
+
+    link = survey_link(question, running)
+    await opens(browser, link)
+    await outside.answer(browser, link, 5)  # late is better than never
+    await became(browser, running, alert["case_id"], "closed")
 
 
 async def test_every_link_in_the_mail_leads_somewhere(

@@ -43,6 +43,13 @@ class Speech:
     def state(self, state: str) -> str:
         return self.say(words.STATES, state)
 
+    def state_of(self, event: CaseEvent) -> str:
+        """Say the state; a case that its team has once more is no new one."""
+        again = any(each.cycle > 1 for each in event.deadlines)
+        if again and event.state in ("new", "assigned"):
+            return self.translations.gettext("Opened again")
+        return self.state(event.state)
+
     def clock(self, clock: str) -> str:
         return self.say(words.CLOCKS, clock)
 

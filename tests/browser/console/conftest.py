@@ -15,13 +15,14 @@ from starlette.routing import Route
 
 from services.console import handlers
 from services.console.app import MIGRATIONS, build
+from services.console.outbound import Paused, Sources
 from services.console.passwords import hashed
 from services.console.settings import Settings
 from shared import db, migrate
 from shared.consume import Item
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Message
-from shared.contracts.cases import Alert
+from shared.contracts.cases import Alert, CaseEvent, CasePolicy, Deadline
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Feedback, Response
 from tests.browser.server import answering, serving
@@ -50,7 +51,52 @@ def _waiting() -> Message:
     return an_event("wait", "c-2", version=4, state="contacted", assignee="lena")
 
 
-def _done(taken: Message) -> Message:
+def _unhappy() -> list[tuple[str, str, Message]]:
+    """Resolved, and the customer disagrees: the team has it back, and others know."""
+    done = _done(an_event("again", "c-4"))
+    clocks = tuple(each.model_copy(update={"cycle": 2}) for each in done.deadlines)
+    at = {"reason": "customer_disagrees", "state": "assigned", "deadlines": clocks}
+    again = done.model_copy(
+        update={**at, "version": 4, "actor": "customer", "note": "还是没有人打电话给我。"}
+    )
+    told = again.model_copy(
+        update={"version": 5, "actor": "close", "note": None, "escalated_to": "care"}
+    )
+    return [
+        ("touchback.case.resolved.v1", "close", done),
+        ("touchback.case.reopened.v1", "close", again),
+        ("touchback.case.escalated.v1", "close", told),
+    ]
+
+
+def _unasked() -> Message:
+    """A case that an event opened, whose customer has to come back; its clock counts open hours."""
+    score = a_score().model_copy(update={"source": "signal", "metric": "ces", "comment": None})
+    stands = Deadline(
+        clock="contact",
+        due_at=START + timedelta(days=1),
+        target_seconds=8 * 3600,
+        measure="business",
+        started_at=START,
+    )
+    rules = CasePolicy(
+        time_zone="Europe/Berlin",
+        hours={day: (("09:00", "12:00"), ("13:00", "17:00")) for day in ("mon", "tue", "wed")},
+        fallback="care",
+    )
+    paused = stands.model_copy(update={"clock": "resolve", "paused_at": START})
+    return an_event(
+        "unasked",
+        "c-5",
+        state="waiting_customer",
+        assignee="lena",
+        score=score,
+        policy=rules,
+        deadlines=(stands, paused),
+    )
+
+
+def _done(taken: CaseEvent) -> CaseEvent:
     return taken.model_copy(
         update={
             "version": 3,
@@ -61,6 +107,20 @@ def _done(taken: Message) -> Message:
             "outcome": "Customer is content.",
         }
     )
+
+
+def _silent() -> CaseEvent:
+    over = {"state": "closed_unconfirmed", "actor": "close", "reason": "quiet_period"}
+    return _done(an_event("silent", "c-6")).model_copy(update={**over, "version": 4})
+
+
+class Stuck(Sources):
+    """A `listen` that left a source unread."""
+
+    def __init__(self, url: str, token: str) -> None:
+        super().__init__(url, token)
+        reason = 'sources.yaml:4: "occurred_at": no such key: "at"; the record: {"id": "evt-1"}'
+        self.paused = (Paused("billing", START, reason),)
 
 
 def the_day() -> list[tuple[str, str, Message]]:
@@ -144,6 +204,9 @@ def the_day() -> list[tuple[str, str, Message]]:
         ("touchback.case.opened.v1", "route", _waiting()),
         ("touchback.case.opened.v1", "route", an_event("done", "u1", version=1)),
         ("touchback.case.resolved.v1", "close", _done(an_event("done", "u1"))),
+        *_unhappy(),
+        ("touchback.case.opened.v1", "route", _unasked()),
+        ("touchback.case.closed.v1", "close", _silent()),
     ]
 
 
@@ -192,10 +255,13 @@ async def console(told: str, close: str) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def guarded(told: str, close: str) -> AsyncIterator[str]:
-    """The address of one that only Lena enters."""
+    """The address of one that only Lena enters, while a source is not read."""
     clock = ManualClock(START + TARGETS["acknowledge"] / 3)
     people = {"console_users": {"lena": hashed(PASSWORD)}}
-    with serving(build(_settings(told, close, people), clock)) as address:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("services.console.app.Sources", Stuck)
+        runtime = build(_settings(told, close, people), clock)
+    with serving(runtime) as address:
         yield address
 
 

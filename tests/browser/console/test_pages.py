@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, Page
 
+from services.console.door import COOKIE
 from tests.browser.console.conftest import PASSWORD
 from tests.browser.looking import faults, tab
 
 # Axe looks at every page in one test, on machines that are busy with other tests too.
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
+TEXT_BOX = """each => {
+    const text = document.createRange();
+    text.selectNodeContents(each);
+    return text.getBoundingClientRect().toJSON();
+}"""
+"""Where the words of an element are, also where they leave it."""
+
 PAGES = {
     "inbox": "/?state=all",
     "nothing": "/?search=nobody",
@@ -17,6 +25,9 @@ PAGES = {
     "taken": "/cases/c1",
     "contacted": "/cases/wait",
     "resolved": "/cases/done",
+    "again": "/cases/again",
+    "unasked": "/cases/unasked",
+    "silent": "/cases/silent",
     "causes": "/causes",
     "customer": "/customers/u1",
     "unknown": "/cases/absent",
@@ -36,6 +47,17 @@ async def test_there_is_nothing_for_axe_to_find(
                 await summary.click()
             found += await faults(page, f"console-{name}-{language}")
     assert found == []
+
+
+async def test_nothing_lies_over_something_else_on_a_phone(browser: Browser, console: str) -> None:
+    async with tab(browser, viewport={"width": 320, "height": 700}) as page:
+        await page.goto(console + "/?state=all")
+        for row in await page.locator("#rows tbody tr").all():
+            [score, state] = [
+                await row.locator(cell).evaluate(TEXT_BOX) for cell in ("td.score", "td.state")
+            ]
+            apart = score["right"] <= state["left"] or score["bottom"] <= state["top"]
+            assert apart, await row.inner_text()
 
 
 async def test_the_browser_has_nothing_to_complain_about(browser: Browser, console: str) -> None:
@@ -65,6 +87,21 @@ async def test_the_door_is_as_easy_to_find(browser: Browser, guarded: str, langu
         await page.locator("#password").press("Enter")
         await page.wait_for_url("**/cases/new")
         found += await faults(page, f"console-signed-in-{language}")
+        await page.goto(guarded + "/")
+        await page.set_viewport_size({"width": 360, "height": 800})
+        nav = await page.locator("header nav").bounding_box()
+        assert nav is not None
+        assert nav["height"] < 60, "a line, not a letter below the other"
+        assert "sources.yaml:4" in await page.locator(".said").inner_text()
+        found += await faults(page, f"console-banner-{language}")
+        await page.goto(guarded + "/cases/new")
+        note = page.locator("form[action$='/note']")
+        await note.evaluate("each => { each.closest('details').open = true }")
+        await note.locator("textarea").fill("They moved, and the bill went to the old address.")
+        await page.context.clear_cookies(name=COOKIE)
+        await note.locator("button").click()
+        await page.locator("blockquote").wait_for()
+        found += await faults(page, f"console-over-{language}")
     assert found == []
 
 

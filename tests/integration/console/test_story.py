@@ -125,3 +125,13 @@ async def test_a_case_that_no_score_opened_shows_none(desk: Desk) -> None:
         page = await desk.page(address)
         assert "no score" in page
         assert "CES" not in page
+
+
+async def test_a_case_that_its_team_has_once_more_is_no_new_one(desk: Desk) -> None:
+    event = an_event(version=4)
+    clocks = tuple(each.model_copy(update={"cycle": 2}) for each in event.deadlines)
+    await desk.hears(
+        "touchback.case.reopened.v1", event.model_copy(update={"deadlines": clocks}), source="c"
+    )
+    for address in ("/", "/cases/c1", "/customers/u1"):
+        assert "Opened again" in await desk.page(address)

@@ -47,7 +47,8 @@ def signals_kept(catalog: Catalog) -> timedelta:
 
 def _contacts(catalog: Catalog) -> timedelta:
     caps = catalog.policy.caps
-    return max(catalog.policy.retention.invitations, caps.floor, caps.person)
+    of_touchpoints = (plan.cap for plan in book(catalog).plans.values() if plan.cap)
+    return max(catalog.policy.retention.invitations, caps.floor, caps.person, *of_touchpoints)
 
 
 def _answers(catalog: Catalog) -> timedelta:

@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from services.ask.policy import SENDS
 from shared.catalog.catalog import Catalog
 from shared.contracts.asks import Outcome, Silence
+from shared.contracts.signals import DELIVERY_OUTCOMES
 from shared.metrics import PREFIX, TallyMetric
 from shared.tallies import Tally
 from shared.times import Counts
@@ -50,7 +51,6 @@ _DECIDED = {
     "decision_deadlines_breached": "Moments that were not decided within 60 s of being due.",
     "decisions_overdue": "Moments that were not decided within an hour of being due.",
 }
-REPORTS = ("delivered", "soft_bounce", "hard_bounce", "complaint")
 
 
 def tallies(catalog: Catalog) -> list[TallyMetric]:
@@ -97,7 +97,7 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
             "delivery_reports",
             "What providers reported about asks they had accepted.",
             ("channel", "outcome"),
-            tuple(product(SENDS, REPORTS)),
+            tuple(product(SENDS, DELIVERY_OUTCOMES)),
         ),
         TallyMetric(
             "rule_errors",

@@ -12,20 +12,18 @@ from services.ask.outbound import Outbound
 from shared import db
 from shared.consume import Handle, Item
 from shared.contracts.envelope import Event
-from shared.contracts.signals import Signal
+from shared.contracts.signals import DELIVERY, DELIVERY_OUTCOMES, DELIVERY_REPORTS, Signal
 from shared.errors import UnreadableMessage
 
 _log = logging.getLogger(__name__)
-PREFIX = "touchback.delivery."
-OUTCOMES = ("delivered", "soft_bounce", "hard_bounce", "complaint")
 
 
 def checked(signal: Signal) -> Signal:
     """Return a signal; raises UnreadableMessage for a report that nothing can be done with."""
-    if not signal.signal.startswith(PREFIX):
+    if not signal.signal.startswith(DELIVERY):
         return signal
-    if signal.signal.removeprefix(PREFIX) not in OUTCOMES:
-        names = ", ".join(PREFIX + each for each in OUTCOMES)
+    if signal.signal not in DELIVERY_REPORTS:
+        names = ", ".join(DELIVERY + each for each in DELIVERY_OUTCOMES)
         raise UnreadableMessage(f"no report is called {signal.signal}; there are {names}")
     try:
         UUID(signal.correlation or "")
@@ -57,7 +55,7 @@ class Reports:
                 await self._take(connection, body, now)
 
     async def _take(self, connection: db.Connection, said: Signal, now: datetime) -> None:
-        outcome = said.signal.removeprefix(PREFIX)
+        outcome = said.signal.removeprefix(DELIVERY)
         report = outcomes.Report(outcome, said.occurred_at)
         id = str(UUID(said.correlation or ""))
         if not await report_of(connection, id, report, self._outbound, now):
@@ -79,4 +77,4 @@ async def report_of(
 
 
 def _is_report(event: Event) -> bool:
-    return isinstance(event.body, Signal) and event.body.signal.startswith(PREFIX)
+    return isinstance(event.body, Signal) and event.body.signal.startswith(DELIVERY)

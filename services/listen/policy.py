@@ -9,11 +9,15 @@ from functools import cached_property
 from shared.catalog.catalog import Catalog
 from shared.catalog.sources import Source
 from shared.catalog.touchpoints import AbsenceTrigger, CountTrigger, EventTrigger, Touchpoint
+from shared.contracts.signals import DELIVERY_REPORTS
 
 
 @dataclass(frozen=True)
 class Dialects:
-    """The sources by their topic, or pattern of topics, and the signals that are used."""
+    """The sources by their topic, or pattern of topics, and the signals that are used.
+
+    Reports of a provider are used without a touchpoint: they are about asks of any.
+    """
 
     by_topic: Mapping[str, tuple[Source, ...]]
     used: frozenset[str]
@@ -49,8 +53,8 @@ class Dialects:
 
 def dialects(catalog: Catalog) -> Dialects:
     """Take from the catalog what concerns this service."""
-    used = frozenset(name for each in catalog.touchpoints for name in _awaited(each))
-    return Dialects(catalog.sources_by_topic, used)
+    awaited = frozenset(name for each in catalog.touchpoints for name in _awaited(each))
+    return Dialects(catalog.sources_by_topic, awaited | DELIVERY_REPORTS)
 
 
 def _awaited(touchpoint: Touchpoint) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from shared.catalog.touchpoints import (
     Survey,
     Touchpoint,
 )
+from shared.contracts.signals import DELIVERY_REPORTS, OWN
 from shared.rules import Condition
 
 RESPONSE = "response"
@@ -30,6 +31,7 @@ Place = tuple[str | int, ...]
 def crosscheck(draft: Draft) -> Iterator[Finding]:
     """Find what is missing, given twice, or never reached across the files."""
     yield from _names(draft)
+    yield from _reports(draft)
     yield from _answers(draft)
     yield from _touchpoints(draft)
     yield from _anonymous(draft)
@@ -72,6 +74,16 @@ def _twice(kind: str, named: Iterable[tuple[str, Finding]]) -> Iterator[Finding]
             message = f'{kind} "{name}" is given twice (first at {where}), rename one'
             yield Finding(place.file, place.line, message)
         first.setdefault(name, place)
+
+
+def _reports(draft: Draft) -> Iterator[Finding]:
+    """Of our own signals a source may give reports of delivery only: nobody hears any other."""
+    for read in draft.sources:
+        for position, mapping in enumerate(read.entry.signals):
+            if mapping.signal.startswith(OWN) and mapping.signal not in DELIVERY_REPORTS:
+                message = f'no report is called "{mapping.signal}", '
+                message += suggest(mapping.signal, DELIVERY_REPORTS)
+                yield read.finding(message, "signals", position, "signal")
 
 
 def _answers(draft: Draft) -> Iterator[Finding]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from shared.contracts.base import Attributes, CustomerId, Message, Moment, Name
+
+OWN = "touchback."
+"""What the names of our own signals begin with: no source says anything else under it."""
+
+DELIVERY = OWN + "delivery."
+"""Before the outcome in the name of a signal by which a provider reports about an ask."""
+
+DeliveryOutcome = Literal["delivered", "soft_bounce", "hard_bounce", "complaint"]
+DELIVERY_OUTCOMES: tuple[DeliveryOutcome, ...] = get_args(DeliveryOutcome)
+DELIVERY_REPORTS = frozenset(DELIVERY + each for each in DELIVERY_OUTCOMES)
 
 
 class Signal(Message):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from starlette.exceptions import HTTPException
@@ -18,6 +17,7 @@ from services.ask.reports import report_of
 from shared import db, web
 from shared.contracts.api import Body
 from shared.contracts.base import Moment
+from shared.contracts.signals import DeliveryOutcome
 
 WRITE = "deliveries:write"
 
@@ -30,7 +30,7 @@ class Delivery(Body):
     """
 
     invitation_id: UUID
-    outcome: Literal["delivered", "soft_bounce", "hard_bounce", "complaint"]
+    outcome: DeliveryOutcome
     at: Moment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -9,12 +10,17 @@ import pytest
 from services.ask import contacts
 from services.ask.handlers import parse
 from services.ask.reports import Reports
+from services.listen.decide import understand
+from services.listen.model import Mapped
+from services.listen.policy import dialects
 from shared import outbox
+from shared.catalog.loader import load_files
 from shared.consume import Item
 from shared.contracts.signals import Signal
 from shared.errors import UnreadableMessage
 from shared.records import Record
 from tests.integration.ask.ground import Post, events, failures, states
+from tests.support.catalogs import SOURCES, catalog_files
 from tests.support.clock import START
 from tests.unit.ask.moments import a_signal, an_event
 
@@ -22,6 +28,23 @@ from tests.unit.ask.moments import a_signal, an_event
 def a_report(outcome: str, about: str | None, event: str = "r1") -> Signal:
     """As `listen` maps a bounce: the provider knows no customer."""
     return a_signal(event, customer="-", name=f"touchback.delivery.{outcome}", correlation=about)
+
+
+PROVIDER = (
+    """\
+- source: mails
+  topic: mail.events
+  format: json
+  signals:
+    - signal: touchback.delivery.hard_bounce
+      when: 'body.kind == "bounce"'
+      id: 'body.id'
+      customer: '"-"'
+      occurred_at: 'timestamp(body.at)'
+      correlation: 'body.ask'
+"""
+    + SOURCES
+)
 
 
 async def hear(post: Post, *signals: Signal) -> None:
@@ -53,6 +76,16 @@ async def test_a_complaint_heard_on_a_topic_is_an_opt_out(post: Post) -> None:
     await hear(post, a_report("complaint", await asked(post)))
     async with post.pool.connection() as connection:
         assert (await contacts.opt_outs(connection, ["kim"]))["kim"] == frozenset({None})
+
+
+async def test_what_a_provider_puts_on_its_topic_reaches_the_ask(post: Post) -> None:
+    catalog = load_files(catalog_files({"sources.yaml": PROVIDER}))
+    body = {"kind": "bounce", "id": "7", "ask": await asked(post), "at": START.isoformat()}
+    record = Record("mail.events", 0, 0, 0, None, json.dumps(body).encode(), ())
+    (found,) = understand(record, catalog.sources[0], dialects(catalog).used)
+    assert isinstance(found, Mapped)
+    await hear(post, *(each for each in found.messages if isinstance(each, Signal)))
+    assert await states(post.pool) == ["failed"]
 
 
 async def test_what_came_along_with_a_report_is_decided_as_ever(post: Post) -> None:

@@ -10,6 +10,7 @@ from services.listen.policy import dialects
 from shared.catalog.catalog import Catalog
 from shared.catalog.loader import load
 from shared.catalog.touchpoints import Touchpoint
+from shared.contracts.signals import DELIVERY_REPORTS
 
 OLIST = load(Path(__file__).parents[2] / "catalogs" / "olist")
 
@@ -45,4 +46,4 @@ def test_topics_and_sources_are_those_of_the_catalog() -> None:
 def test_a_signal_is_used_when_a_touchpoint_waits_for_it(
     fields: dict[str, object], used: set[str]
 ) -> None:
-    assert dialects(with_touchpoint(**fields)).used == used
+    assert dialects(with_touchpoint(**fields)).used == used | DELIVERY_REPORTS

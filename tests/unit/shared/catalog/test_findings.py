@@ -123,6 +123,14 @@ ONE_PLACE = [
         '4: no source gives the signal "a.b", there is order.delivered',
     ),
     (
+        "sources.yaml",
+        "- signal: order.delivered",
+        "- {signal: touchback.delivery.hard_bonce, id: body.id, customer: '\"-\"'}\n"
+        "    - signal: order.delivered",
+        '5: no report is called "touchback.delivery.hard_bonce",'
+        ' did you mean "touchback.delivery.hard_bounce"?',
+    ),
+    (
         TOUCH,
         "delay: 1h",
         "delay: 1h\n  delay: 2h",

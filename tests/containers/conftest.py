@@ -28,6 +28,7 @@ PORTS = {
     "close": 8085,
     "console": 8080,
 }
+WATCHERS = {"prometheus": 9090, "alertmanager": 9093}
 READY_SECONDS = 600
 
 
@@ -112,21 +113,22 @@ def image(machine: Engine, checkout: Path) -> tuple[str, float]:
 
 def _elsewhere(checkout: Path) -> dict[str, int]:
     """Give every service a free port on loopback: somebody may run the usual ones."""
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    lines = ["services:"]
+    usual = PORTS | WATCHERS
+    ports = dict(zip(usual, free_ports(len(usual)), strict=True))
+    # No registry of packages has a Grafana that could stand in for its image.
+    lines = ["services:", "  grafana:", "    profiles: !override [nowhere]"]
     for name, port in ports.items():
-        lines += [f"  {name}:", f'    ports: !override ["127.0.0.1:{port}:{PORTS[name]}"]']
+        lines += [f"  {name}:", f'    ports: !override ["127.0.0.1:{port}:{usual[name]}"]']
     (checkout / "ports.yml").write_text("\n".join(lines) + "\n")
     return ports
 
 
 @pytest.fixture(scope="session")
 def stack(machine: Engine, checkout: Path, image: tuple[str, float]) -> Iterator[Stack]:
-    """Everything with the demo, up; gone at the end, with what it kept."""
+    """Everything with the demo and what watches it, up; gone at the end, with what it kept."""
     ports = _elsewhere(checkout)
-    compose = Composed(
-        machine, checkout, ("docker-compose.yml", "ports.yml"), {"COMPOSE_PROFILES": "demo"}
-    )
+    profiles = {"COMPOSE_PROFILES": "demo,observability"}
+    compose = Composed(machine, checkout, ("docker-compose.yml", "ports.yml"), profiles)
     started = time.monotonic()
     try:
         compose("up", "--detach", "--wait", "--wait-timeout", str(READY_SECONDS))

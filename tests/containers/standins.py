@@ -18,6 +18,7 @@ from tests.support.kafka_jars import fetch_jars, jar_folder
 HERE = Path(__file__).parent / "standins"
 BASE = "localhost/standin-base"
 PYTHON = "3.12"
+COMPOSED = ("kafka", "postgres", "prometheus", "alertmanager")
 NOT_NEEDED = shutil.ignore_patterns("test", "__pycache__", "idlelib", "*.a", "share")
 
 
@@ -62,7 +63,7 @@ def wanted(project: Path) -> dict[str, str]:
         r"^ARG PYTHON=(\S+)", (project / "deploy/Dockerfile").read_text(), re.MULTILINE
     )
     assert found is not None
-    named = {name: compose["services"][name]["image"] for name in ("kafka", "postgres")}
+    named = {name: compose["services"][name]["image"] for name in COMPOSED}
     # As Compose reads them where nobody pins another: ${KAFKA_IMAGE:-…}.
     images = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", image) for name, image in named.items()}
     return {"python": found[1], **images}
@@ -108,7 +109,8 @@ def _make_base(engine: Engine) -> None:
 def _make(engine: Engine, name: str, image: str, cache: Path) -> None:
     context = engine.folder / name
     context.mkdir()
-    {"python": _python, "kafka": _kafka, "postgres": _postgres}[name](context, cache)
+    if fill := {"python": _python, "kafka": _kafka, "postgres": _postgres}.get(name):
+        fill(context, cache)
     file = HERE / f"{name}.Containerfile"
     engine.podman(
         *("build", "--pull=never", "--network=host", "--format", "docker"),

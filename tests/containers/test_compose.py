@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.containers.conftest import PORTS, Stack, say
+from tests.containers.conftest import PORTS, WATCHERS, Stack, say
 from tests.containers.engine import Failed
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.timeout(1800)
 GRACE = 15
-HELD = (*PORTS, "kafka", "postgres", "demo")
+HELD = (*PORTS, *WATCHERS, "kafka", "postgres", "demo")
 ALERT = re.compile(r"!  (\S+) has mail: (\S+ \d+ · .*)")
 
 
@@ -25,6 +25,17 @@ def inspect(stack: Stack, service: str) -> dict[str, Any]:
     known = json.loads(stack.engine.podman("inspect", stack.compose.container(service)))
     assert isinstance(known[0], dict)
     return known[0]
+
+
+def url(stack: Stack, service: str, path: str) -> str:
+    """Where a service's port stands on this machine."""
+    return f"http://127.0.0.1:{stack.ports[service]}{path}"
+
+
+def asked(stack: Stack, service: str, path: str) -> Any:
+    """What a service answers, as JSON."""
+    with urllib.request.urlopen(url(stack, service, path), timeout=5) as answer:
+        return json.load(answer)
 
 
 def inside(stack: Stack, service: str, *command: str) -> str:
@@ -41,8 +52,8 @@ def test_one_command_brings_everything_up_and_ready(stack: Stack) -> None:
     )
     say(f"image built in {stack.build_seconds:.1f} s: {(size - base) / 1e6:.0f} MB on its base")
     say(f"up --wait: ready after {stack.ready_seconds:.1f} s")
-    for name, port in stack.ports.items():
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5) as answer:
+    for name in PORTS:
+        with urllib.request.urlopen(url(stack, name, "/health/ready"), timeout=5) as answer:
             assert answer.status == 200, name
 
 
@@ -58,6 +69,24 @@ def test_a_low_score_of_the_demo_reaches_its_team_in_the_mail_sink(stack: Stack)
     found = alert()
     assert found is not None
     say(f"first low score in the mail sink {time.monotonic() - started:.1f} s later: {found[0]}")
+
+
+def test_all_six_are_watched_and_an_alert_gets_through(stack: Stack) -> None:
+    def ups() -> list[str]:
+        known = asked(stack, "prometheus", "/api/v1/targets")["data"]["activeTargets"]
+        return [each["labels"]["job"] for each in known if each["health"] == "up"]
+
+    def told() -> set[str]:
+        return {
+            each["labels"]["alertname"] for each in asked(stack, "alertmanager", "/api/v2/alerts")
+        }
+
+    assert wait_until(lambda: len(ups()) == len(PORTS), within=60, every=1.0), ups()
+    assert wait_until(lambda: "TouchbackWatchdog" in told(), within=120, every=1.0), told()
+    groups = asked(stack, "prometheus", "/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
+    say(f"{len(rules)} rules, {len(PORTS)} targets; Alertmanager heard of {', '.join(told())}")
 
 
 @pytest.mark.parametrize("service", HELD)

@@ -277,6 +277,11 @@ class Delivery:
         return f"{self.team}/{self.channel}"
 
     @property
+    def reported(self) -> bool:
+        """Whether it is said on the topic what becomes of it: that is for the owner of a case."""
+        return self.owed and bool(self.case_id)
+
+    @property
     def occasion(self) -> Occasion:
         """What the alerts to all channels of the team have in common."""
         return (self.case_id, self.response_id, self.round)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
-from services.route.model import Failure, Kind
+from services.route.model import Delivery, Failure, Kind
+from shared.catalog import PEOPLE as PEOPLES_KINDS
 from shared.contracts.cases import CaseState
 
 _SOON = tuple(timedelta(seconds=s) for s in (0, 5, 30, 120, 300))
@@ -96,6 +97,16 @@ GATHERED: frozenset[str] = frozenset(
 NEVER_SILENT: frozenset[str] = frozenset(
     {"channel.failing", "channel.test", "case.changed", "team.summary"}
 )
+OF_ITS_CHANNEL: frozenset[str] = frozenset(
+    {"alerts.digest", "channel.test", "case.changed", "team.summary"}
+)
+"""What concerns one channel: no other one could stand in for it."""
+
+
+def takes_turns(alert: Delivery) -> bool:
+    """Say whether the next of the people's channels is told only if this one does not accept it."""
+    return alert.kind in PEOPLES_KINDS and alert.notice["type"] not in OF_ITS_CHANNEL
+
 
 REFRESH = timedelta(hours=1)
 REFRESHED = "case.refreshed"

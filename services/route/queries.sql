@@ -82,7 +82,7 @@ returning alert_id
 select endpoint, touchpoint,
        (select count(*)::integer from deliveries
         where endpoint = place.endpoint and touchpoint = place.touchpoint and created_at > $3
-          and rank = 0 and owed) as lately,
+          and rank = 0 and (owed or notice->>'type' = any($5::text[]))) as lately,
        (select alert_id from deliveries
         where endpoint = place.endpoint and touchpoint = place.touchpoint and created_at > $4
           and notice->>'type' = 'alerts.digest' and state = 'due' and attempts = 0
@@ -157,6 +157,14 @@ select from cases
 where case_id = any(array(select unnest($1::text[])
                           union select case_id from deliveries where digest_id = any($2::text[])))
 order by case_id for update
+
+-- name: deliveries_hold
+select from deliveries
+where case_id = '' and state in ('due', 'gathered')
+  and response_id = any(array(select unnest($1::text[])
+                              union select response_id from deliveries
+                              where digest_id = any($2::text[]) and case_id = ''))
+order by alert_id for update
 
 -- name: deliveries_unheard
 -- Of these occasions, those of which no channel has heard nor still may, and where it was tried.

@@ -21,7 +21,7 @@ from services.route.model import (
     Settled,
 )
 from shared import db, logs, outbox, timers
-from shared.catalog import PEOPLE, Catalog, targets
+from shared.catalog import Catalog, targets
 from shared.tallies import Tally
 from shared.wake import notify
 
@@ -51,7 +51,7 @@ def queued(alert: Delivery, now: datetime, why: Queued | None) -> outbox.Outgoin
 
 def _is_news(owed: Owed) -> bool:
     # Those further down the order of failing over are told of when their turn comes.
-    return owed.delivery.owed and not owed.delivery.rank
+    return owed.delivery.reported and not owed.delivery.rank
 
 
 def _why(owed: Owed) -> Queued | None:
@@ -164,6 +164,8 @@ async def attempts(
     # who ends the last alert of a case sees that it is the last.
     digests = [each.delivery.alert_id for each in verdicts if _is_digest(each.delivery)]
     await store.hold_cases(connection, {each.delivery.case_id for each in verdicts}, digests)
+    alone = [each.delivery for each in verdicts if _stands_alone(each.delivery)]
+    await store.hold_others(connection, alone, digests)
     held = await store.settle(connection, [each.row for each in verdicts])
     kept = [each for each in verdicts if each.delivery.alert_id in held]
     outcome = _Outcome(now, catalog, console)
@@ -176,10 +178,10 @@ async def attempts(
     await _endpoints(connection, kept, outcome)
     await store.fail_over(connection, _lost(kept), now)
     await _escalated(connection, ended, outcome)
-    await store.spare(connection, [d for d in accepted if d.kind in PEOPLE and d.owed])
+    await store.spare(connection, [d for d in accepted if policy.takes_turns(d)])
     await _bring_up_to_date(connection, accepted, outcome)
     await timers.schedule(connection, [_refresh(each, now) for each in accepted if _fades(each)])
-    first = await store.mark_routed(connection, {d.case_id for d in accepted if d.owed}, now)
+    first = await store.mark_routed(connection, {d.case_id for d in accepted if d.reported}, now)
     routed = list({d.case_id: d for d in accepted if d.case_id in first}.values())
     boundaries = targets.boundaries(catalog.teams)
     for delivery in routed:
@@ -203,8 +205,12 @@ def _lost(verdicts: Sequence[Verdict]) -> list[Delivery]:
     return [
         each.delivery
         for each in verdicts
-        if each.delivery.kind in PEOPLE and each.delivery.owed and each.progress == "exhausted"
+        if policy.takes_turns(each.delivery) and each.progress == "exhausted"
     ]
+
+
+def _stands_alone(alert: Delivery) -> bool:
+    return not alert.case_id and (alert.owed or policy.takes_turns(alert))
 
 
 def _is_digest(alert: Delivery) -> bool:
@@ -269,11 +275,10 @@ async def _bring_up_to_date(
     connection: db.Connection, accepted: Sequence[Delivery], outcome: _Outcome
 ) -> None:
     """The case may have gone on while its alert was on the way."""
-    told = {d.alert_id for d in accepted if d.kind in policy.KEPT_CURRENT and d.owed}
+    told = {d.alert_id: d.case_id for d in accepted if d.kind in policy.KEPT_CURRENT and d.reported}
     if not told:
         return
-    rows = [row for row in await store.current(connection, {d.case_id for d in accepted})
-            if row.alert_id in told]  # fmt: skip
+    rows = [row for row in await store.current(connection, told.values()) if row.alert_id in told]
     sent = {d.alert_id: d.notice for d in accepted}
     cases = await store.cases_now(connection, {row.case_id for row in rows})
     behind = decide.updatable([replace(row, notice=sent[row.alert_id]) for row in rows], cases)

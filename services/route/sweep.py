@@ -123,8 +123,9 @@ class Deliveries:
         self, connection: db.Connection, claimed: Sequence[Delivery], now: datetime
     ) -> None:
         """Say of those whose turn has come in the order of failing over that they are queued."""
-        over = [d for d in claimed if d.owed and d.rank and d.attempt == 1]
-        await outbox.add(connection, [record.queued(d, now, "failed_over") for d in over], now)
+        over = [d for d in claimed if d.rank and d.attempt == 1 and policy.takes_turns(d)]
+        reported = [record.queued(d, now, "failed_over") for d in over if d.reported]
+        await outbox.add(connection, reported, now)
         tally = Tally()
         for delivery in over:
             tally.add("alerts_failed_over", delivery.kind)

@@ -11,6 +11,13 @@ from services.route.channels.words import Language, say
 from services.route.model import Letter, Notice, NoticeItem, NoticeScore
 from shared.contracts import actions
 
+_UNREACHED = {
+    "case.opened": "unreached",
+    "case.reopened": "unreached",
+    "score.low": "unreached.score",
+}
+"""What is said to a team that hears of it because its owner could not be told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -129,8 +136,10 @@ def _lead(letter: Letter, language: Language) -> tuple[str, ...]:
         priority=say(language, notice.priority),
         state=say(language, notice.state or "new"),
     )
-    stray = notice.type in ("case.opened", "case.reopened") and notice.team != team.team
-    return (first, say(language, "unreached", owner=_owner(letter))) if stray else (first,)
+    stray = notice.type in _UNREACHED and notice.team != team.team
+    if not stray:
+        return (first,)
+    return (first, say(language, _UNREACHED[notice.type], owner=_owner(letter)))
 
 
 def _owner(letter: Letter) -> str:

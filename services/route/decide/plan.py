@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from services.route import policy
 from services.route.model import Delivery, Known, Notice, NoticeItem, Occasion, Owed, Silence
-from shared.catalog import PEOPLE
 from shared.contracts.envelope import stable_id
 
 Place = tuple[str, str]
@@ -41,7 +40,7 @@ def plan(alerts: Sequence[Delivery], known: Known, now: datetime) -> list[Owed]:
         silence = _silence(alert, known.silences, now)
         if silence is not None:
             owed.append(Owed(alert, silence.ends_at, "silenced", silence_id=silence.silence_id))
-        elif (alert.team, alert.occasion) in gathered and alert.kind in PEOPLE:
+        elif (alert.team, alert.occasion) in gathered and policy.takes_turns(alert):
             owed.append(_gather(alert, storm, waits[alert.alert_id]))
         else:
             owed.append(Owed(alert, now + waits[alert.alert_id]))
@@ -53,7 +52,7 @@ def _waits(alerts: Sequence[Delivery], known: Known) -> dict[str, timedelta]:
     waits: dict[str, timedelta] = {}
     next_wait: dict[tuple[str, Occasion], timedelta] = {}
     for alert in sorted(alerts, key=lambda each: each.rank):
-        if alert.kind not in PEOPLE:
+        if not policy.takes_turns(alert):
             waits[alert.alert_id] = timedelta(0)
             continue
         key = (alert.team, alert.occasion)
@@ -68,7 +67,9 @@ def _gathered(alerts: Sequence[Delivery], storm: _Storm) -> set[tuple[str, Occas
     """Count the alerts that people would read, and find those that are too many."""
     found = set()
     for alert in alerts:
-        if alert.rank or alert.kind not in PEOPLE or alert.notice["type"] not in policy.GATHERED:
+        if alert.rank or not policy.takes_turns(alert):
+            continue
+        if alert.notice["type"] not in policy.GATHERED:
             continue
         place = (alert.endpoint, alert.touchpoint)
         storm.lately[place] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
 from services.route import policy
@@ -58,7 +59,9 @@ def unlinked(response: Response, score: int, catalog: Catalog, console: str) -> 
     owner = assign(response, catalog.routing)
     team = known_team(catalog, owner.team)
     alert = _score_alert("score.low", response, score, team.team, console)
-    return Tidings(to_team(alert, team, "unlinked", response.response_id), owner.error)
+    # A low score is never lost: should nobody accept it, the fallback team is told.
+    owed = replace(alert, owed=True)
+    return Tidings(to_team(owed, team, "unlinked", response.response_id), owner.error)
 
 
 def _score_alert(
@@ -148,10 +151,10 @@ def failing(
         received_at=now,
         console_url=f"{console}/",
     )
-    found = to_team(
-        _alert(notice, lost.endpoint, ""), team, "failing", lost.endpoint, now.isoformat()
-    )
-    return [each for each in found if each.endpoint != lost.endpoint]
+    others = [each for each in team.channels if f"{team.team}/{each.channel}" != lost.endpoint]
+    working = team.model_copy(update={"channels": tuple(others)})
+    told = _alert(notice, f"{lost.endpoint}/{now.isoformat()}", "")
+    return to_team(told, working, "failing", lost.endpoint, now.isoformat())
 
 
 def trial(team: Team, channel: Channel, console: str, now: datetime, key: str) -> Delivery:

@@ -76,6 +76,7 @@ async def known(connection: db.Connection, alerts: Sequence[Delivery], now: date
             [touchpoint for _, touchpoint in places],
             since,
             now - policy.LATELY,
+            sorted(policy.GATHERED),
         )
         if places
         else []
@@ -131,12 +132,21 @@ async def hold_cases(
     await connection.execute(QUERIES["cases_hold"], list(case_ids), list(digests))
 
 
+async def hold_others(
+    connection: db.Connection, alerts: Sequence[Delivery], digests: Sequence[str]
+) -> None:
+    """Hold what is on its way of the same notices, as `hold_cases` does for those of no case."""
+    if alerts or digests:
+        of = [alert.response_id for alert in alerts]
+        await connection.execute(QUERIES["deliveries_hold"], of, list(digests))
+
+
 async def unheard(
     connection: db.Connection, occasions: Iterable[Occasion]
 ) -> dict[Occasion, frozenset[str]]:
     """Return those of these that no channel accepted nor still may, with the endpoints tried.
 
-    The cases must be held.
+    The cases must be held, and the alerts of no case.
     """
     columns = [list(column) for column in zip(*occasions, strict=True)]
     rows = await connection.fetch(QUERIES["deliveries_unheard"], *columns)

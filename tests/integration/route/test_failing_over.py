@@ -9,11 +9,15 @@ import pytest
 
 from shared import db
 from shared.catalog import Catalog, Channel, Routing
+from shared.contracts.cases import NOT_TAKEN, CaseEvent
+from shared.contracts.envelope import Event
 from tests.integration.route.ground import (
     ShiftedClock,
+    case_events,
     completed,
     counted,
     delivering,
+    from_close,
     loop_of,
     rows,
     said,
@@ -27,6 +31,10 @@ from tests.unit.route.catalogs import catalog, hook, response, team
 
 def _mail(name: str) -> Channel:
     return Channel(channel=name, kind="email", address=f"{name}@example.test")
+
+
+def _slack(name: str) -> Channel:
+    return Channel(channel=name, kind="slack", secret="bot", to="C0123")
 
 
 def _chat(sink: WebhookSink) -> Channel:
@@ -218,6 +226,130 @@ async def test_high_scores_go_to_the_advocates_and_the_team_that_earned_them(
     assert [row["team"] for row in found] == ["advocates", "billing"]
     assert {row["notice"]["type"] for row in found} == {"score.high"}
     assert "customer" not in json.dumps(found[0]["notice"])
+
+
+def _praised(name: str) -> Event:
+    return completed(response(name, customer_id=name, score=10, band="high"))
+
+
+def _warned(case: CaseEvent) -> Event:
+    return from_close(case, "warned", version=2, reason=NOT_TAKEN)
+
+
+async def test_a_notice_that_is_no_case_is_told_by_one_channel(
+    route_db: db.Database, mail_sink: MailSink
+) -> None:
+    root = {"team": "care", "advocacy": {"team": "care"}}
+    known = catalog(root, team("care", _mail("a"), _mail("b"), _mail("c")))
+    clock = ShiftedClock()
+    await take(route_db, known, _praised("r1"), now=clock.now())
+
+    loop = loop_of(route_db, known, smtp=f"smtp://127.0.0.1:{mail_sink.port}", clock=clock)
+    async with delivering(loop):
+        await eventually(lambda: _are(route_db, delivered=1, spared=2), within=10)
+
+    assert [mail.recipients for mail in mail_sink.mails] == [("a@example.test",)]
+    assert await said(route_db) == {}
+
+
+async def test_a_notice_that_is_no_case_goes_to_the_next_channel_at_once_if_refused(
+    route_db: db.Database, webhook_sink: WebhookSink, mail_sink: MailSink
+) -> None:
+    webhook_sink.answer_always(404)
+    root = {"team": "care", "advocacy": {"team": "care"}}
+    known = catalog(root, team("care", _chat(webhook_sink), _mail("b"), _mail("c")))
+    clock = ShiftedClock()
+    await take(route_db, known, _praised("r1"), now=clock.now())
+    loop = loop_of(
+        route_db,
+        known,
+        clock=clock,
+        smtp=f"smtp://127.0.0.1:{mail_sink.port}",
+        secrets={"flow": webhook_sink.url("/flow")},
+    )
+
+    async with delivering(loop):
+        await eventually(lambda: _are(route_db, exhausted=1, delivered=1, spared=1), within=10)
+
+    assert [mail.recipients for mail in mail_sink.mails] == [("b@example.test",)]
+    assert await counted(route_db, "alerts_failed_over") == {("email",): 1}
+
+
+async def test_a_warning_that_one_channel_accepts_is_told_by_no_other(
+    route_db: db.Database, mail_sink: MailSink
+) -> None:
+    known = catalog(None, team("care", _mail("a"), _mail("b")))
+    clock = ShiftedClock()
+    await _low(route_db, known, "r1")
+    (opened,) = await case_events(route_db, "opened")
+    await take(route_db, known, _warned(opened), now=clock.now())
+
+    loop = loop_of(route_db, known, smtp=f"smtp://127.0.0.1:{mail_sink.port}", clock=clock)
+    async with delivering(loop):
+        await eventually(lambda: _are(route_db, delivered=2, spared=2), within=10)
+
+    assert {mail.recipients for mail in mail_sink.mails} == {("a@example.test",)}
+
+
+async def test_what_changes_a_message_reaches_every_channel_that_has_it(
+    route_db: db.Database, webhook_sink: WebhookSink
+) -> None:
+    known = catalog(None, team("care", _slack("one"), _slack("two")))
+    await _low(route_db, known, "r1")
+    async with route_db.transaction() as connection:
+        await connection.execute(
+            "update deliveries set state = 'delivered', delivered_at = created_at"
+        )
+    (opened,) = await case_events(route_db, "opened")
+    now = ShiftedClock().now()
+
+    await take(route_db, known, from_close(opened, "acknowledged", version=2), now=now)
+
+    found = await rows(route_db, "deliveries")
+    changes = [row for row in found if row["notice"]["type"] == "case.changed"]
+    assert [row["next_at"] for row in changes] == [now, now]
+
+
+async def test_too_many_notices_about_one_touchpoint_are_one_digest_however_they_come(
+    route_db: db.Database,
+) -> None:
+    root = {"team": "care", "advocacy": {"team": "care"}}
+    known = catalog(root, team("care", _mail("a")))
+    now = ShiftedClock().now()
+
+    for part in (range(3), range(3, 6), range(6, 9)):
+        await take(route_db, known, *(_praised(f"r{n}") for n in part), now=now)
+
+    assert await _are(route_db, due=6, gathered=4)
+    assert len(await _digests(route_db)) == 1
+
+
+async def test_a_low_score_of_nobody_known_is_told_to_the_fallback_team_if_its_own_cannot_be(
+    route_db: db.Database, webhook_sink: WebhookSink, mail_sink: MailSink
+) -> None:
+    webhook_sink.answer_always(404)
+    root = {"team": "care", "routes": [{"when": "true", "team": "billing"}]}
+    billing = team("billing", _chat(webhook_sink), hook("hook", webhook_sink.url("/hook")))
+    known = catalog(root, team("care", _mail("a")), billing)
+    clock = ShiftedClock()
+    unlinked = response("r1", customer_id="anonymous-r1", anonymous=True, unlinked=True)
+    await take(route_db, known, completed(unlinked), now=clock.now())
+    loop = loop_of(
+        route_db,
+        known,
+        clock=clock,
+        smtp=f"smtp://127.0.0.1:{mail_sink.port}",
+        secrets={"flow": webhook_sink.url("/flow")},
+    )
+
+    async with delivering(loop):
+        await eventually(lambda: _are(route_db, exhausted=2, delivered=1), within=10)
+
+    (mail,) = mail_sink.mails
+    assert mail.recipients == ("a@example.test",)
+    assert "no alert has reached team Billing" in mail.text
+    assert await counted(route_db, "alerts_escalated") == {("billing",): 1}
+    assert await said(route_db) == {}
 
 
 async def _digests(database: db.Database) -> list[db.Row]:

@@ -1,29 +1,13 @@
-"""What the numbers say, with how sure one may be: 95 % intervals, and silence under 30."""
+"""What the numbers say of root causes and fixes, with how sure one may be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, inf, lgamma, log, log1p, sqrt
-from typing import Literal
+from math import exp, inf, lgamma, log, log1p
 
-Z = 1.959963984540054
-"""The 97.5 % point of the normal distribution."""
-
-TAIL = 0.025
-FEW = 30
-
-Verdict = Literal["better", "worse", "unclear", "too_few"]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share of n, with its interval."""
-
-    n: int
-    value: float | None
-    low: float
-    high: float
+from shared import intervals
+from shared.intervals import TAIL, Estimate, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +28,21 @@ class Ratio:
 class Change:
     """The share of low scores before and after, and their difference."""
 
-    before: Share
-    after: Share
+    before: Estimate
+    after: Estimate
     low: float
     high: float
 
     @property
     def verdict(self) -> Verdict:
-        """What a fix did: fewer low scores are better; an interval around 0 says nothing."""
-        if min(self.before.n, self.after.n) < FEW:
-            return "too_few"
-        if self.low <= 0.0 <= self.high:
-            return "unclear"
-        return "better" if self.high < 0 else "worse"
-
-
-def share(hits: int, n: int) -> Share:
-    """Return hits of n with Wilson's interval (1927)."""
-    if n == 0:
-        return Share(0, None, 0.0, 1.0)
-    p, square = hits / n, Z * Z
-    middle = (p + square / (2 * n)) / (1 + square / n)
-    half = Z * sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
-    return Share(n, p, max(0.0, middle - half), min(1.0, middle + half))
+        """What a fix did: fewer low scores are better."""
+        return intervals.verdict(self.before, self.after, more_is_better=False)
 
 
 def change(low_before: int, before: int, low_after: int, after: int) -> Change:
-    """Return after minus before, with the interval of Newcombe (1998, method 10)."""
-    a, b = share(low_after, after), share(low_before, before)
-    if a.value is None or b.value is None:
-        return Change(b, a, -1.0, 1.0)
-    difference = a.value - b.value
-    down = sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
-    up = sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2)
-    return Change(b, a, difference - down, difference + up)
+    """Return what became of the share of low scores."""
+    past, now = intervals.share(low_before, before), intervals.share(low_after, after)
+    return Change(past, now, *intervals.difference(past, now))
 
 
 def ratio(lately: int, span: float, earlier: int, past: float) -> Ratio:

@@ -15,10 +15,11 @@ from starlette.routing import Route
 from services.close import store
 from services.close.decide import figures
 from services.close.http.acting import at_hand
-from shared import db, web
+from shared import db, intervals, web
 from shared.clock import Clock
 from shared.contracts.api import Fixed
 from shared.contracts.envelope import describe
+from shared.intervals import Estimate
 from shared.settings import Tokens
 
 LATELY = timedelta(days=7)
@@ -54,7 +55,7 @@ class Figures:
             {
                 "team": row["team"],
                 "root_cause": row["root_cause"],
-                **_share(figures.share(row["agreed"], row["answered"])),
+                **_share(intervals.share(row["agreed"], row["answered"])),
             }
             for row in rows
         ]
@@ -141,11 +142,11 @@ async def _fix(connection: db.Connection, row: db.Row, now: datetime) -> dict[st
     }
 
 
-def _share(share: figures.Share) -> dict[str, Any]:
+def _share(share: Estimate) -> dict[str, Any]:
     return {
         "n": share.n,
         "share": share.value,
         "low": share.low,
         "high": share.high,
-        "too_few": share.n < figures.FEW,
+        "too_few": share.too_few,
     }

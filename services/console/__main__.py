@@ -10,7 +10,7 @@ import typer
 
 from services.console import passwords
 from services.console.app import build
-from services.console.settings import Settings
+from services.console.settings import NAME, Settings, is_name
 from shared import process
 
 app = process.commands("console", Settings, build, os.environ)
@@ -18,15 +18,22 @@ app = process.commands("console", Settings, build, os.environ)
 
 @app.command()
 def password(name: str) -> None:
-    """Ask for a password, and print the entry of TOUCHBACK_CONSOLE_USERS for NAME.
+    """Ask for a password, or read a line that is piped in, and print what to keep of it.
 
-    NAME stands on the cases that this person works on: take that of `members:` in teams.yaml.
+    That is TOUCHBACK_CONSOLE_USERS for one person; those of several go into one object. NAME stands
+    on the cases that this person works on: take that of `members:` in teams.yaml.
     """
+    if not is_name(name):
+        raise _refused(f'"{name}" is no name: {NAME}')
     typed = _typed()
     if len(typed) < passwords.SHORTEST:
-        typer.echo(f"touchback: a password has {passwords.SHORTEST} characters at least", err=True)
-        raise typer.Exit(process.UNUSABLE)
+        raise _refused(f"a password has {passwords.SHORTEST} characters at least")
     typer.echo(json.dumps({name: passwords.hashed(typed)}, ensure_ascii=False))
+
+
+def _refused(why: str) -> typer.Exit:
+    typer.echo(f"touchback: {why}", err=True)
+    return typer.Exit(process.UNUSABLE)
 
 
 def _typed() -> str:

@@ -10,11 +10,18 @@ from services.console.passwords import is_kept
 from shared import settings
 from shared.settings import HttpUrl, Keys, Networks
 
+NAME = "one line of 1 to 128 characters, without spaces around it"
+
+
+def is_name(name: str) -> bool:
+    """Tell whether people may sign in by this name."""
+    return 1 <= len(name) <= 128 and name == " ".join(name.split())
+
 
 def _users(users: dict[str, str]) -> dict[str, str]:
     for name, kept in users.items():
-        if not 1 <= len(name) <= 128 or name != " ".join(name.split()):
-            raise ValueError(f'"{name}" is no name: one line of 1 to 128 characters')
+        if not is_name(name):
+            raise ValueError(f'"{name}" is no name: {NAME}')
         if not is_kept(kept):
             raise ValueError(f"{name}: this is no hash; `touchback console password` makes one")
     return users

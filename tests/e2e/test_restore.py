@@ -149,3 +149,59 @@ def lose_and_restore(server: PostgresServer, kept: Path) -> None:
     subprocess.run(script("restore.sh", kept, data), check=True, capture_output=True)
     for path in (data, *data.rglob("*"), kept, *kept.rglob("*")):
         shutil.chown(path, owner)
+
+
+async def test_as_in_compose_the_scripts_find_everything_in_their_surroundings(
+    server: PostgresServer, kept: Path, tmp_path: Path
+) -> None:
+    """The service says where and as whom; the volume to restore into is there, and empty."""
+    secret = tmp_path / "password"
+    secret.write_text("not asked for here\n")
+    inside = {"DSN": server.dsn, "PGDATA": str(kept), "PGPASSWORD_FILE": str(secret)}
+    assert said("backup.sh", "check", **inside)[0] == 1
+    with following(inside, tmp_path):
+        await eventually(lambda: said("backup.sh", "check", **inside)[0] == 0, within=60, every=0.2)
+        code, base = said("backup.sh", "base", **inside)
+        base = base.splitlines()[-1]
+        assert (code, Path(base).parent) == (0, kept)
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("create table proof as select 42 as answer")
+        await connection.close()
+        await asyncio.to_thread(server.stop)
+    code, complaint = said("backup.sh", "check", **inside)
+    assert (code, complaint.count("nothing follows")) == (1, 1)
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    assert said("restore.sh", kept, volume) == (0, f"{volume} from {base}\n")
+    assert said("restore.sh", kept, volume)[0] == 1
+    assert (volume / "recovery.signal").exists()
+
+
+def said(name: str, *words: str | Path, **surroundings: str) -> tuple[int, str]:
+    """Exit code and output of one of the scripts."""
+    run = subprocess.run(
+        script(name, *words),
+        env={**with_programs(), **surroundings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stdout
+
+
+@contextmanager
+def following(surroundings: dict[str, str], folder: Path) -> Iterator[None]:
+    """`backup.sh wal` as the service runs it."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            script("backup.sh", "wal"),
+            env={**with_programs(), **surroundings},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()

@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from services.ask.backtest import said
 from services.ask.backtest.said import Look, from_line, look, look_of
-from shared.contracts.envelope import describe
-from shared.contracts.signals import Signal
 from shared.errors import UnreadableMessage
 from tests.support.clock import START
 from tests.unit.ask.moments import NAMES
@@ -49,21 +46,6 @@ def lines(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([line, line + end, line[:cut] + end + line[cut:], line[:cut]]))
 
 
-def thoroughly(line: bytes) -> Signal | str:
-    try:
-        return Signal.model_validate_json(line)
-    except ValidationError as error:
-        return f"touchback.signal.v1: {describe(error)}"
-
-
-def quickly(line: bytes) -> Signal | str | None:
-    try:
-        found = from_line(line, EVERYTHING)
-    except UnreadableMessage as error:
-        return str(error)
-    return found.signal if found else None
-
-
 def looked(line: bytes) -> Look | str | None:
     try:
         return look(line, EVERYTHING)
@@ -82,16 +64,6 @@ def read(line: bytes) -> Look | str | None:
 @given(lines())
 def test_a_look_tells_what_reading_tells_or_refuses_in_the_same_words(line: bytes) -> None:
     assert looked(line) == read(line)
-
-
-@given(lines())
-def test_a_signal_is_the_one_that_the_contract_makes_of_it(line: bytes) -> None:
-    found = quickly(line)
-    if line.startswith(b'{"signal": "order.delivered"'):
-        assert found == thoroughly(line)
-    if isinstance(found, Signal):
-        assert found.model_dump_json() == Signal.model_validate_json(line).model_dump_json()
-        assert found.model_copy() == found
 
 
 def test_a_signal_without_anything_odd_is_not_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:

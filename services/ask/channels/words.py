@@ -23,6 +23,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "until": "The link works until {date}.",
         "stop": "Do not ask me again",
         "help": "Need help instead?",
+        "question": "A question about this?",
         "short_stop": "No more questions: {url}",
     },
     "zh": {
@@ -38,6 +39,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "until": "链接有效期至{date}。",
         "stop": "不再询问我",
         "help": "需要帮助？",
+        "question": "对此有疑问？",
         "short_stop": "不再询问：{url}",
     },
 }

@@ -51,6 +51,7 @@ def _submission(answer: Answer) -> Submission:
         comment=comment or None,
         language=answer.language,
         correlation=answer.correlation,
+        invitation_id=InvitationId(answer.invitation_id) if answer.invitation_id else None,
         # Clocks start when we received it; the tool's own time is kept beside.
         attributes={**answer.attributes, "answered_at": answer.answered_at.isoformat()},
     )

@@ -13,6 +13,9 @@ from shared.contracts.responses import ResponseOrigin
 InvitationId = NewType("InvitationId", str)
 ResponseId = NewType("ResponseId", str)
 
+Wanted = tuple[Literal["invitation", "correlation", "customer"], str]
+"""How asks are looked for: by their id, by what they are about, or those of whom, about nothing."""
+
 InvitationState = Literal["scheduled", "sent", "reminded", "cancelled", "failed", "expired"]
 
 
@@ -168,17 +171,23 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a correlation leads to; `attribution` is that of the same touchpoint's ask, if any."""
+    """Who gave an answer; `attribution` is that of the same touchpoint's ask, if any.
+
+    `invitation_id` is the ask that it answers, where that is certain, and `correlation` what that
+    was about.
+    """
 
     customer_id: str
     attribution: Attribution | None = None
+    invitation_id: InvitationId | None = None
+    correlation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """An answer that was given elsewhere, whole at once.
 
-    `customer_id` is None where only an order or a ticket was named, in `correlation`.
+    `customer_id` is None where only an order or a ticket was named, in `correlation`, or an ask.
     """
 
     response_id: ResponseId
@@ -190,4 +199,5 @@ class Submission:
     comment: str | None = None
     language: str | None = None
     correlation: str | None = None
+    invitation_id: InvitationId | None = None
     attributes: dict[str, Any] = field(default_factory=dict)

@@ -17,15 +17,27 @@ select invitation_id, state, touchpoint, survey, customer_id, channel, language,
 from invitations where invitation_id = $1
 
 -- name: asked_about
--- The asks about these orders or tickets; the newest few of each say whose it is.
-select asked.*
-from unnest($1::text[]) as wanted (correlation)
-cross join lateral (
-    select invitation_id, state, touchpoint, survey, customer_id, channel, language, occurred_at,
-           expires_at, at, correlation, attribution, attributes
-    from invitations where invitations.correlation = wanted.correlation
-    order by at desc limit 20
-) as asked
+-- The asks about these orders or tickets, those of customers about nothing, and these very ones;
+-- the newest few of each say whose it is.
+select invitation_id, state, touchpoint, survey, customer_id, channel, language, occurred_at,
+       expires_at, at, correlation, attribution, attributes,
+       answered or exists (
+           select from responses where responses.invitation_id = found.invitation_id
+       ) as answered
+from (
+    select asked.* from unnest($1::text[]) as wanted (correlation) cross join lateral (
+        select * from invitations where invitations.correlation = wanted.correlation
+        order by at desc limit 20
+    ) as asked
+    union all
+    select asked.* from unnest($2::text[]) as wanted (customer_id) cross join lateral (
+        select * from invitations
+        where invitations.customer_id = wanted.customer_id and correlation is null
+        order by at desc limit 20
+    ) as asked
+    union all
+    select * from invitations where invitation_id = any($3::text[])
+) as found
 
 -- name: count_moments
 insert into moments (day, touchpoint, eligible, asked)

@@ -18,6 +18,7 @@ from services.collect.model import (
     Promise,
     Response,
     ResponseId,
+    Wanted,
 )
 from shared import db, logs, outbox, sql, tallies, timers
 from shared.contracts import responses as contract
@@ -30,6 +31,8 @@ from shared.contracts.envelope import stable_id
 QUERIES = sql.load(Path(__file__).parent / "queries.sql")
 FINAL = "final"
 """Timer: an answer becomes final; its ref is the response id."""
+
+Asked = dict[Wanted, dict[InvitationId, Invitation]]
 
 # The queries take their arrays in the order of these fields.
 _INVITATION = tuple(field.name for field in fields(Invitation) if field.name != "answered")
@@ -79,15 +82,25 @@ async def invitation(connection: db.Connection, wanted: InvitationId) -> Invitat
     return Invitation(**_facts(row)) if row else None
 
 
-async def asked_about(
-    connection: db.Connection, correlations: Iterable[str]
-) -> dict[str, list[Invitation]]:
-    """Return the asks about these orders or tickets."""
-    found: dict[str, list[Invitation]] = {}
-    wanted = sorted(set(correlations))
-    for row in await connection.fetch(QUERIES["asked_about"], wanted) if wanted else ():
-        found.setdefault(row["correlation"], []).append(Invitation(**_facts(row)))
+async def asked_about(connection: db.Connection, wanted: Iterable[Wanted]) -> Asked:
+    """Return the asks that are looked for; those with an answer of whatever kind are `answered`."""
+    by: dict[str, set[str]] = {"correlation": set(), "customer": set(), "invitation": set()}
+    for kind, name in wanted:
+        by[kind].add(name)
+    found: Asked = {}
+    given = [sorted(names) for names in by.values()]
+    for row in await connection.fetch(QUERIES["asked_about"], *given) if any(given) else ():
+        ask = Invitation(**_facts(row))
+        for key in _keys(ask):
+            found.setdefault(key, {})[ask.invitation_id] = ask
     return found
+
+
+def _keys(ask: Invitation) -> tuple[Wanted, Wanted]:
+    about: Wanted = ("customer", ask.customer_id)
+    if ask.correlation is not None:
+        about = ("correlation", ask.correlation)
+    return ("invitation", ask.invitation_id), about
 
 
 async def silences(

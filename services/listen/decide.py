@@ -282,6 +282,7 @@ def _answer(entry: ResponseMapping, mapping: _Mapping) -> Answer:
         "touchpoint": mapping.text("touchpoint", entry.touchpoint),
         "customer_id": _whose(entry, mapping),
         "customer_known": entry.customer is not None,
+        "invitation_id": mapping.value("invitation", entry.invitation),
         "score": mapping.value("score", entry.score),
         "comment": mapping.value("comment", entry.comment),
         "language": mapping.value("language", entry.language),

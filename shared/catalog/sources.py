@@ -80,7 +80,8 @@ class ResponseMapping(Entry):
     """An answer that another survey tool put on the topic.
 
     Without `answered_at` the time of the event's envelope counts, else that of the record. Without
-    `customer`, the customer of the ask about the same `correlation` counts, else nobody.
+    `customer`, that of the ask with the id `invitation` or about the same `correlation` counts,
+    else nobody. Without `invitation` it answers the only open ask about the same.
     """
 
     each: ValueRule | None = None
@@ -93,11 +94,12 @@ class ResponseMapping(Entry):
     language: OptionalTextRule | None = None
     answered_at: TimeRule | None = None
     correlation: OptionalTextRule | None = None
+    invitation: OptionalTextRule | None = None
     attributes: Attributes = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
-        if self.customer is None and self.correlation is None:
+        if self.customer is None and self.correlation is None and self.invitation is None:
             raise ValueError("names nobody: map `customer`, or at least a `correlation`")
         return self
 

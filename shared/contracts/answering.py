@@ -60,6 +60,11 @@ class NewResponse(Said):
     touchpoint: Subject
     score: int
     comment: Comment | None = None
+    invitation_id: Subject | None = Field(
+        default=None,
+        description="The invitation that it answers. Without it, the only open one of the customer "
+        "at this touchpoint about the same `correlation` counts.",
+    )
     attributes: dict[AttributeName, JsonValue] = Field(default_factory=dict)
 
 

@@ -40,7 +40,9 @@ class Answer(Message):
 
     `score` is on the scale of the touchpoint's survey; `collect` checks it against that. Where the
     source names an order or a ticket only, `customer_known` is false, `customer_id` stands for
-    nobody, and `collect` looks for the customer by `correlation`.
+    nobody, and `collect` looks for the customer by `correlation`. `invitation_id` is the ask that
+    it answers; without it, the only open one of the customer at the touchpoint about the same
+    `correlation`.
     """
 
     answer_id: str = Field(min_length=1, max_length=512)
@@ -54,6 +56,7 @@ class Answer(Message):
     correlation: str | None = None
     attributes: Attributes = Field(default_factory=dict)
     customer_known: bool = True
+    invitation_id: str | None = None
 
 
 Consent = Literal["granted", "refused", "unknown"]

@@ -153,12 +153,16 @@ class SurveyPages:
 
 
 async def _keep_score(connection: db.Connection, visit: Visit, rating: Rating, number: int) -> None:
-    if visit.answer is None:
+    answer = visit.answer
+    if answer is None:
         language = visit.speech.language
         first = decide.first_score(visit.invitation, visit.survey, rating, language, visit.now)
-        await store.add(connection, [decide.numbered(first, number)], visit.now)
-    else:
-        other = decide.other_score(visit.answer, rating, visit.now)
+        if await store.add(connection, [decide.numbered(first, number)], visit.now):
+            return
+        # Another tool brought the answer to this ask at this very moment.
+        answer = await store.response_to(connection, visit.invitation.invitation_id)
+    if answer is not None:
+        other = decide.other_score(answer, rating, visit.now)
         await store.change(connection, [decide.numbered(other, number)], visit.now)
 
 

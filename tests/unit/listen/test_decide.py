@@ -183,6 +183,14 @@ def test_an_answer_may_name_its_order_only() -> None:
     assert answer.customer_id == again.customer_id != "c-1"
 
 
+def test_an_answer_may_name_the_ask_only() -> None:
+    mapping = {**ANSWERED, "invitation": "body.order_id"}
+    del mapping["customer"]
+    (answer,) = messages(happened(ANSWER), source(responses=[mapping]))
+    assert isinstance(answer, Answer)
+    assert (answer.customer_known, answer.invitation_id) == (False, "o-1")
+
+
 def test_an_answer_that_could_name_nobody_is_refused_with_the_catalog() -> None:
     mapping = {name: rule for name, rule in ANSWERED.items() if name != "customer"}
     with pytest.raises(ValidationError, match="map `customer`, or at least a `correlation`"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -249,19 +248,6 @@ def _moment(response: Response, now: datetime) -> datetime:
     return response.received_at if response.unlinked else now
 
 
-def subject(touchpoint: str, asked: Sequence[Invitation]) -> Subject | None:
-    """Say whom a correlation leads to, by the asks about it; None when that is not certain.
-
-    An order and a ticket may share a number, so the asks of the same touchpoint go before others.
-    """
-    same = [each for each in asked if each.touchpoint == touchpoint]
-    found = same or asked
-    if len({each.customer_id for each in found}) != 1:
-        return None
-    newest = max(found, key=lambda each: each.at)
-    return Subject(newest.customer_id, newest.attribution if same else None)
-
-
 def is_eligible(decision: Decision) -> bool:
     """Whether a moment could have been asked about: not one that is no such moment at all."""
     return decision.outcome == "ask" or decision.silence not in (None, "not_eligible", "duplicate")
@@ -277,7 +263,7 @@ def given_elsewhere(
 ) -> Change:
     """Take an answer that came whole; raises LookupError or ValueError saying what is wrong.
 
-    `found` is whom its correlation leads to, where it names no customer.
+    `found` is who gave it and what it answers, as far as that is known.
     """
     check(submission.touchpoint, submission.score, policy)
     touchpoint, survey = policy.question(submission.touchpoint)
@@ -285,7 +271,7 @@ def given_elsewhere(
     frozen = found.attribution if found else None
     response = Response(
         response_id=submission.response_id,
-        invitation_id=None,
+        invitation_id=found.invitation_id if found else None,
         touchpoint=submission.touchpoint,
         survey=survey.survey,
         metric=survey.metric,
@@ -299,7 +285,7 @@ def given_elsewhere(
         received_at=now,
         changed_at=now,
         completed_at=now,
-        correlation=submission.correlation,
+        correlation=submission.correlation or (found.correlation if found else None),
         attribution=frozen or Attribution(team=touchpoint.owner, stage=touchpoint.stage),
         attributes=submission.attributes,
         anonymous=customer is None,
@@ -308,6 +294,11 @@ def given_elsewhere(
     if not survey.anonymous:
         return change
     return unlinked(change, response.response_id, policy.time_zone)
+
+
+def second(change: Change) -> Change:
+    """Return an answer to an ask that has one already as an answer of its own."""
+    return replace(change, response=replace(change.response, invitation_id=None))
 
 
 def check(touchpoint: str, score: int, policy: Policy) -> None:
@@ -329,7 +320,9 @@ def promised(submission: Submission, policy: Policy) -> Submission:
 
 
 def _nameless(submission: Submission) -> Submission:
-    return replace(submission, customer_id=None, correlation=None, attributes={})
+    return replace(
+        submission, customer_id=None, invitation_id=None, correlation=None, attributes={}
+    )
 
 
 def feedback(said: Feedback) -> contract.Feedback:
@@ -364,7 +357,8 @@ def same_answer(known: Response, given: Submission) -> bool:
     if known.unlinked:
         given = _nameless(given)
     named = given.customer_id in (None, known.customer_id)
-    return named and all(getattr(known, each) == getattr(given, each) for each in _SAID)
+    about = given.correlation in (None, known.correlation)
+    return named and about and all(getattr(known, each) == getattr(given, each) for each in _SAID)
 
 
 def same_words(known: contract.Feedback, said: Feedback) -> bool:
@@ -376,7 +370,7 @@ def same_words(known: contract.Feedback, said: Feedback) -> bool:
     )
 
 
-_SAID = ("touchpoint", "score", "comment", "language", "correlation", "attributes")
+_SAID = ("touchpoint", "score", "comment", "language", "attributes")
 
 
 def _changed(before: Response, after: Response, now: datetime) -> Change:

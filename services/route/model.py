@@ -208,7 +208,7 @@ class Notice(BaseModel):
 
     `about` is the response, decision or feedback where there is no case. `raised_from` is how
     urgent a case was before a further low score made it more so. `because` are the rules that led
-    to the team.
+    to the team. `subject` and `text` are the catalog's own words about the moment.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -231,6 +231,8 @@ class Notice(BaseModel):
     assignee: str | None = None
     reason: str | None = None
     about: str | None = None
+    subject: str | None = None
+    text: str | None = None
     correlation: str | None = None
     product: str | None = None
     agent: str | None = None
@@ -275,11 +277,6 @@ class Delivery:
     def endpoint(self) -> str:
         """Whose health and pace it shares."""
         return f"{self.team}/{self.channel}"
-
-    @property
-    def reported(self) -> bool:
-        """Whether it is said on the topic what becomes of it: that is for the owner of a case."""
-        return self.owed and bool(self.case_id)
 
     @property
     def occasion(self) -> Occasion:

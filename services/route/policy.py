@@ -52,6 +52,7 @@ have: who talks much, in whatever script, has an owner too."""
 
 COMMENT_FOR_KEYWORDS = 20_000
 COMMENT_IN_ALERT = 300
+SUBJECT_IN_ALERT = 150
 RULES_IN_ALERT = 200
 
 LATELY = timedelta(days=90)
@@ -101,6 +102,11 @@ OF_ITS_CHANNEL: frozenset[str] = frozenset(
     {"alerts.digest", "channel.test", "case.changed", "team.summary"}
 )
 """What concerns one channel: no other one could stand in for it."""
+
+
+def reported(alert: Delivery) -> bool:
+    """Say whether the topic hears what becomes of it: that is for what owners of cases are told."""
+    return alert.owed and bool(alert.case_id)
 
 
 def takes_turns(alert: Delivery) -> bool:

@@ -51,7 +51,7 @@ def queued(alert: Delivery, now: datetime, why: Queued | None) -> outbox.Outgoin
 
 def _is_news(owed: Owed) -> bool:
     # Those further down the order of failing over are told of when their turn comes.
-    return owed.delivery.reported and not owed.delivery.rank
+    return policy.reported(owed.delivery) and not owed.delivery.rank
 
 
 def _why(owed: Owed) -> Queued | None:
@@ -181,7 +181,8 @@ async def attempts(
     await store.spare(connection, [d for d in accepted if policy.takes_turns(d)])
     await _bring_up_to_date(connection, accepted, outcome)
     await timers.schedule(connection, [_refresh(each, now) for each in accepted if _fades(each)])
-    first = await store.mark_routed(connection, {d.case_id for d in accepted if d.reported}, now)
+    reported = {d.case_id for d in accepted if policy.reported(d)}
+    first = await store.mark_routed(connection, reported, now)
     routed = list({d.case_id: d for d in accepted if d.case_id in first}.values())
     boundaries = targets.boundaries(catalog.teams)
     for delivery in routed:
@@ -275,7 +276,8 @@ async def _bring_up_to_date(
     connection: db.Connection, accepted: Sequence[Delivery], outcome: _Outcome
 ) -> None:
     """The case may have gone on while its alert was on the way."""
-    told = {d.alert_id: d.case_id for d in accepted if d.kind in policy.KEPT_CURRENT and d.reported}
+    changeable = [d for d in accepted if d.kind in policy.KEPT_CURRENT]
+    told = {d.alert_id: d.case_id for d in changeable if policy.reported(d)}
     if not told:
         return
     rows = [row for row in await store.current(connection, told.values()) if row.alert_id in told]

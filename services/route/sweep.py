@@ -124,7 +124,7 @@ class Deliveries:
     ) -> None:
         """Say of those whose turn has come in the order of failing over that they are queued."""
         over = [d for d in claimed if d.rank and d.attempt == 1 and policy.takes_turns(d)]
-        reported = [record.queued(d, now, "failed_over") for d in over if d.reported]
+        reported = [record.queued(d, now, "failed_over") for d in over if policy.reported(d)]
         await outbox.add(connection, reported, now)
         tally = Tally()
         for delivery in over:

@@ -102,7 +102,8 @@ def _title(letter: Letter, language: Language) -> str:
     touchpoint = words_of(notice.touchpoint or "")
     match notice.type:
         case "signal.noticed":
-            return say(language, "title.signal", touchpoint=touchpoint, signal=notice.reason)
+            plain = say(language, "title.signal", touchpoint=touchpoint, signal=notice.reason)
+            return notice.subject or plain
         case "feedback.received":
             return say(language, "title.feedback")
         case "alerts.digest":
@@ -138,7 +139,7 @@ def _lead(letter: Letter, language: Language) -> tuple[str, ...]:
     )
     stray = notice.type in _UNREACHED and notice.team != team.team
     if not stray:
-        return (first,)
+        return (notice.text, first) if notice.text else (first,)
     return (first, say(language, _UNREACHED[notice.type], owner=_owner(letter)))
 
 

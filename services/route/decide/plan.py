@@ -147,11 +147,12 @@ def digest(frame: Delivery, members: Sequence[Delivery], console: str) -> Delive
 
 def _item(notice: Notice) -> NoticeItem:
     due = {each.clock: each.due_at for each in notice.deadlines}
+    said = notice.comment or notice.subject
     return NoticeItem(
         case_id=notice.case_id,
         priority=notice.priority,
         score=notice.score,
-        comment=notice.comment and notice.comment[: policy.COMMENT_IN_DIGEST],
+        comment=said and said[: policy.COMMENT_IN_DIGEST],
         contact_by=due.get("contact"),
         console_url=notice.console_url,
     )

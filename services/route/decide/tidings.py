@@ -20,7 +20,7 @@ from services.route.model import (
     NoticeType,
     Tidings,
 )
-from shared.catalog import SCALES, Catalog, Channel, NotInCatalog, Team
+from shared.catalog import SCALES, Catalog, Channel, NotInCatalog, Team, in_language
 from shared.contracts.asks import Decision
 from shared.contracts.envelope import stable_id
 from shared.contracts.responses import Response
@@ -89,8 +89,9 @@ def _score_alert(
 
 
 def signalled(decision: Decision, catalog: Catalog, console: str) -> list[Delivery]:
-    """Return who is told of a signal that asks nobody and opens no case."""
+    """Return who is told of a signal that asks nobody and opens no case, in the catalog's words."""
     team = owner_of(decision, catalog)
+    subject, text = _words(decision, catalog, team.language)
     notice = Notice(
         type="signal.noticed",
         team=team.team,
@@ -100,10 +101,28 @@ def signalled(decision: Decision, catalog: Catalog, console: str) -> list[Delive
         received_at=decision.decided_at,
         console_url=f"{console}/",
         about=decision.decision_id,
+        subject=subject,
+        text=text,
         correlation=decision.correlation,
     )
     alert = _alert(notice, decision.decision_id, decision.customer_id)
     return to_team(alert, team, "signal", decision.decision_id)
+
+
+def _words(decision: Decision, catalog: Catalog, language: str) -> tuple[str | None, str | None]:
+    """Return subject and text of the touchpoint's notice; none where the catalog has lost it."""
+    try:
+        notice = catalog.touchpoint(decision.touchpoint).notice
+    except NotInCatalog:
+        return None, None
+    if notice is None:
+        return None, None
+    # A subject is one line, however it was written down.
+    subject = " ".join(in_language(notice.subject, language).split())
+    return (
+        shortened(subject, policy.SUBJECT_IN_ALERT),
+        in_language(notice.text, language),
+    )
 
 
 def told(heard: Heard, catalog: Catalog, console: str) -> Tidings:

@@ -10,12 +10,22 @@ import pytest
 from services.route.model import Notice
 from services.route.summaries import Summaries
 from shared import db
-from shared.catalog import Catalog, Channel
+from shared.catalog import Catalog, Channel, Routing, Touchpoint
 from shared.clock import SystemClock
 from shared.contracts.asks import Decision
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Feedback
-from tests.integration.route.ground import CONSOLE, case_events, completed, rows, take
+from tests.integration.route.ground import (
+    CONSOLE,
+    case_events,
+    completed,
+    delivering,
+    loop_of,
+    rows,
+    take,
+)
+from tests.support.sinks import MailSink
+from tests.support.wait import eventually
 from tests.unit.route.catalogs import AT, catalog, response, team
 
 KNOWN = catalog(
@@ -76,6 +86,58 @@ async def test_a_signal_to_notify_tells_the_team_and_opens_nothing(route_db: db.
         False,
     )
     assert await rows(route_db, "cases") == []
+
+
+LATE = {
+    "touchpoint": "promise-missed",
+    "on": {"signal": "ordering.order.delayed"},
+    "act": "notify",
+    "notice": {
+        "to": "team",
+        "subject": {"en": "A promise\n will be missed", "zh": "我们将无法按时送达"},
+        "text": {"en": "Call before they do.", "zh": "请先联系客户。"},
+    },
+    "owner": "billing",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "text"),
+    [
+        ("en", "A promise will be missed", "Call before they do."),
+        ("zh", "我们将无法按时送达", "请先联系客户。"),
+    ],
+)
+async def test_a_notice_to_a_team_is_told_in_the_words_of_the_catalog_and_its_language(
+    route_db: db.Database, mail_sink: MailSink, language: str, subject: str, text: str
+) -> None:
+    touchpoint = Touchpoint.model_validate(LATE)
+    billing = team("billing").model_copy(update={"language": language})
+    known = Catalog(
+        version="v1",
+        teams=(team("care"), billing),
+        touchpoints=(touchpoint,),
+        routing=Routing.model_validate({"team": "care"}),
+    )
+    event = _decided("notify", notify="team", touchpoint="promise-missed")
+
+    await take(route_db, known, event, now=SystemClock().now())
+    async with delivering(loop_of(route_db, known, smtp=f"smtp://127.0.0.1:{mail_sink.port}")):
+        await eventually(lambda: len(mail_sink.mails) == 1, within=10)
+
+    (mail,) = mail_sink.mails
+    (alert,) = await rows(route_db, "deliveries")
+    assert (mail.message["Subject"], text in mail.text) == (subject, True)
+    assert (alert["notice"]["subject"], alert["notice"]["text"]) == (subject, text)
+
+
+async def test_a_notice_whose_words_the_catalog_has_lost_is_told_all_the_same(
+    route_db: db.Database,
+) -> None:
+    await take(route_db, KNOWN, _decided("notify", notify="team", attribution={"team": "care"}))
+
+    (alert,) = await rows(route_db, "deliveries")
+    assert (alert["notice"]["subject"], alert["notice"]["text"]) == (None, None)
 
 
 def _feedback(name: str, **changes: Any) -> Event:

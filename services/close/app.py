@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from prometheus_client.metrics_core import Metric
 
@@ -30,6 +31,9 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     def current() -> policy.Policy:
         return policy.of(catalog.current)
 
+    def zone() -> ZoneInfo:
+        return ZoneInfo(catalog.current.policy.time_zone)
+
     auditor = sweep.Auditor(runtime.database, clock)
 
     async def gauges(connection: db.Connection, now: datetime) -> Sequence[Metric]:
@@ -52,7 +56,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.timers({record.CASE: sweep.Sweep(current).due})
     runtime.worker("audit", auditor.run)
     runtime.routes(Api(runtime.database, clock, settings.api_tokens, current).routes())
-    runtime.routes(Figures(runtime.database, clock, settings.api_tokens).routes())
+    figures = Figures(runtime.database, clock, settings.api_tokens, zone)
+    runtime.routes(figures.routes())
     acting = Acting(runtime.database, clock, current)
     links = Links(settings.link_keys) if settings.link_keys else None
     runtime.routes(ActionLinks(acting, links, current).routes())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from math import isinf
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -31,10 +33,14 @@ AROUND = timedelta(days=28)
 class Figures:
     """`/v1/recovery`, `/v1/root-causes` and `/v1/fixes`."""
 
-    def __init__(self, database: db.Database, clock: Clock, tokens: Tokens) -> None:
+    def __init__(
+        self, database: db.Database, clock: Clock, tokens: Tokens, zone: Callable[[], ZoneInfo]
+    ) -> None:
+        """`zone` says where the days begin on which people put causes right."""
         self._database = database
         self._clock = clock
         self._tokens = tokens
+        self._zone = zone
 
     def routes(self) -> list[Route]:
         """Return what to serve."""
@@ -85,7 +91,7 @@ class Figures:
         except ValidationError as error:
             raise HTTPException(422, describe(error)) from error
         now = self._clock.now()
-        if fix.on > now.date():
+        if fix.on > now.astimezone(self._zone()).date():
             return web.problem(422, "a fix lies in the past", f"{fix.on} has not come yet")
         cause = request.path_params["cause"]
         async with at_hand(self._database, write=True) as connection:
@@ -98,7 +104,7 @@ class Figures:
         now = self._clock.now()
         async with at_hand(self._database) as connection:
             rows = await store.fixes(connection, request.query_params.get("root_cause"))
-            found = [await _fix(connection, row, now) for row in rows[:100]]
+            found = [await _fix(connection, row, now, self._zone()) for row in rows[:100]]
         return JSONResponse({"around_days": AROUND.days, "fixes": found})
 
 
@@ -123,8 +129,10 @@ def _cause(row: db.Row) -> dict[str, Any]:
     }
 
 
-async def _fix(connection: db.Connection, row: db.Row, now: datetime) -> dict[str, Any]:
-    day = datetime.combine(row["fixed_on"], time(), UTC)
+async def _fix(
+    connection: db.Connection, row: db.Row, now: datetime, zone: ZoneInfo
+) -> dict[str, Any]:
+    day = datetime.combine(row["fixed_on"], time(), zone)
     touchpoint, until = row["touchpoint"], min(day + AROUND, now)
     before, low_before = await store.low_scores(connection, touchpoint, day - AROUND, day)
     after, low_after = await store.low_scores(connection, touchpoint, day, until)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -18,12 +19,13 @@ from tests.support.clock import START, ManualClock
 from tests.unit.close.cases import an_event
 
 TOKENS = {"agent": ("cases:read", "cases:act")}
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 AGENT = {"Authorization": "Bearer agent", "Idempotency-Key": "k"}
 
 
 @pytest.fixture
 async def http(close: db.Database, clock: ManualClock) -> AsyncIterator[httpx.AsyncClient]:
-    routes = Figures(close, clock, TOKENS).routes()
+    routes = Figures(close, clock, TOKENS, lambda: SHANGHAI).routes()
     app = Starlette(routes=routes, exception_handlers={HTTPException: web.on_http_error})
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://close") as client:
@@ -72,6 +74,54 @@ async def test_a_fix_shows_the_scores_before_and_after(
     assert (fix["low_share_before"]["share"], fix["low_share_after"]["share"]) == (0.5, 0.05)
     assert fix["verdict"] == "better"
     assert fix["difference"]["high"] < 0
+
+
+async def test_scores_count_for_four_weeks_around_the_day_as_it_begins_where_people_are(
+    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
+) -> None:
+    midnight = datetime(2026, 3, 2, tzinfo=SHANGHAI)
+    hour, span = timedelta(hours=1), timedelta(days=28)
+    moments = {
+        "too early": midnight - span - hour,
+        "first": midnight - span,
+        "the evening before": midnight - hour,
+        "that day": midnight,
+        "last": midnight + span - hour,
+        "too late": midnight + span,
+    }
+    for name, at in moments.items():
+        await take(close, answer("low", name, received_at=at, correlation=None))
+    clock.advance(timedelta(days=60))
+    body = {"actor": "lena", "on": "2026-03-02", "touchpoint": "after-fix"}
+    await http.post("/v1/root-causes/late/fixed", json=body, headers=AGENT)
+    [fix] = (await http.get("/v1/fixes", headers=AGENT)).json()["fixes"]
+    assert (fix["low_share_before"]["n"], fix["low_share_after"]["n"]) == (2, 2)
+
+
+async def test_a_cause_is_compared_with_the_eight_weeks_before_this_one(
+    http: httpx.AsyncClient, close: db.Database, clock: ManualClock
+) -> None:
+    await resolve(close)
+
+    async def counted(after: timedelta) -> tuple[int, int] | None:
+        clock.advance(after)
+        found = (await http.get("/v1/root-causes", headers=AGENT)).json()["causes"]
+        return (found[0]["lately"], found[0]["before"]) if found else None
+
+    minute = timedelta(minutes=1)
+    assert await counted(timedelta(days=7) - minute) == (1, 0)
+    assert await counted(2 * minute) == (0, 1)
+    assert await counted(timedelta(days=56) - 2 * minute) == (0, 1)
+    assert await counted(2 * minute) is None
+
+
+async def test_today_has_begun_where_people_are(
+    http: httpx.AsyncClient, clock: ManualClock
+) -> None:
+    clock.advance(timedelta(hours=5))  # 17:00 UTC is 01:00 of the next day
+    body = {"actor": "lena", "on": "2026-03-03", "touchpoint": "after-fix"}
+    said = await http.post("/v1/root-causes/late/fixed", json=body, headers=AGENT)
+    assert said.status_code == 200, said.text
 
 
 async def test_a_fix_of_tomorrow_is_refused(http: httpx.AsyncClient) -> None:

@@ -119,7 +119,15 @@ def house() -> Rules:
 
 
 @pytest.fixture
-async def desk(database: str, clock: ManualClock, house: Rules) -> AsyncIterator[Desk]:
+def secure() -> bool:
+    """Whether people reach it by https."""
+    return False
+
+
+@pytest.fixture
+async def desk(
+    database: str, clock: ManualClock, house: Rules, secure: bool
+) -> AsyncIterator[Desk]:
     await migrate.apply(database, "console", MIGRATIONS)
     pool = db.Database(database, "console")
     await pool.open()
@@ -129,7 +137,7 @@ async def desk(database: str, clock: ManualClock, house: Rules) -> AsyncIterator
         catalog_files({"policy.yaml": "time_zone: Europe/Berlin\n", "teams.yaml": TEAMS + CAUSES})
     )
     door = Door(house, Links([KEY]), clock, lambda: known_as(catalog))
-    paper = Paper(pool, clock, door, lambda: catalog, secure=False)
+    paper = Paper(pool, clock, door, lambda: catalog, secure=secure)
     inside = [
         *pages(paper, Cases(paper, lambda: paused), close),
         Route("/live", live.stream),
@@ -140,6 +148,8 @@ async def desk(database: str, clock: ManualClock, house: Rules) -> AsyncIterator
         exception_handlers={HTTPException: web.on_http_error},
     )
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://console") as browser:
+    async with httpx.AsyncClient(
+        transport=transport, base_url=f"http{'s' * secure}://console"
+    ) as browser:
         yield Desk(browser, pool, close, live, clock, paused)
     await pool.close()

@@ -88,6 +88,13 @@ async def test_figures_that_cannot_be_had_are_no_zeros(desk: Desk) -> None:
     assert "cannot be read completely" in await desk.page("/causes")
 
 
+async def test_the_page_says_so_where_only_some_figures_can_be_had(agent: Desk) -> None:
+    del agent.close.known["fixes"]
+    page = await agent.page("/causes")
+    assert "cannot be read completely" in page
+    assert "12.0 × (4.5 to 34.1)" in page
+
+
 async def test_marking_a_cause_as_fixed_goes_to_close(agent: Desk) -> None:
     response = await agent.submit("/causes", "/causes/fixed", **FIXED)
     assert (response.status_code, response.headers["location"]) == (303, "/causes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from services.console import passwords
-from services.console.door import COOKIE, FREE, SHORTEST, Door, Rules
+from services.console.door import AT_ONCE, COOKIE, FREE, SHORTEST, Door, Rules
 from services.console.outbound import Done
 from services.console.settings import Settings
 from shared.errors import InvalidSettings
@@ -94,6 +95,35 @@ async def test_too_many_wrong_passwords_cost_time_also_for_the_right_one(desk: D
     assert (await sign_in(desk)).status_code == 303
 
 
+async def test_the_wait_doubles_and_the_right_password_ends_it() -> None:
+    clock = ManualClock(START)
+    door = Door(HOUSE, Links([KEY]), clock, lambda: {})
+    waits = []
+    for _ in range(FREE + 5):
+        found = await door.enter("lena", "no")
+        while isinstance(found, timedelta):
+            waits.append(found)
+            clock.advance(found)
+            found = await door.enter("lena", "no")
+        assert found is False
+    assert waits == [timedelta(minutes=each) for each in (1, 2, 4, 8, 15)]
+    clock.advance(timedelta(minutes=15))
+    assert await door.enter("lena", PASSWORD) is True
+    assert await door.enter("lena", "no") is False
+    assert await door.enter("lena", PASSWORD) is True, "the wrong ones before are forgotten"
+
+
+async def test_few_passwords_are_looked_at_at_once() -> None:
+    door = a_door()
+    found = await asyncio.gather(*(door.enter("nobody", "no") for _ in range(AT_ONCE + 2)))
+    assert found == [False] * AT_ONCE + [timedelta(seconds=5)] * 2
+    assert await door.enter("lena", PASSWORD) is True
+
+
+def test_a_password_costs_whoever_guesses_it() -> None:
+    assert KEPT.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
 @locked
 async def test_the_cookie_is_for_this_site_alone_and_no_script_reads_it(desk: Desk) -> None:
     kept = next(
@@ -103,6 +133,16 @@ async def test_the_cookie_is_for_this_site_alone_and_no_script_reads_it(desk: De
     )
     assert "httponly" in kept
     assert "samesite=lax" in kept
+
+
+@locked
+@pytest.mark.parametrize("secure", [False, True])
+async def test_behind_https_no_cookie_goes_in_clear(desk: Desk, secure: bool) -> None:
+    first = await desk.browser.get("/sign-in?lang=zh")
+    kept = [*first.headers.get_list("set-cookie")]
+    kept += (await sign_in(desk)).headers.get_list("set-cookie")
+    assert len(kept) >= 3
+    assert {"; secure" in each.lower() for each in kept} == {secure}
 
 
 @locked

@@ -1,6 +1,7 @@
 -- name: cases_move
 -- What `close` says. A case that comes back to life while the customer has another open one stays
--- out of the index: that other one goes on collecting low scores.
+-- out of the index: that other one goes on collecting low scores. Whose clocks were started afresh
+-- ($11) keeps those of its `first` cycle, as they stood when it ended: by them its team is judged.
 insert into cases as known (case_id, customer_id, touchpoint, state, open, version, team, priority,
                             opened_at, snapshot)
 select moved.case_id, moved.customer_id, moved.touchpoint, moved.state,
@@ -8,11 +9,15 @@ select moved.case_id, moved.customer_id, moved.touchpoint, moved.state,
            select from cases other
            where other.open and other.customer_id = moved.customer_id
              and other.touchpoint = moved.touchpoint and other.case_id <> moved.case_id),
-       moved.version, moved.team, moved.priority, moved.opened_at, moved.snapshot
+       moved.version, moved.team, moved.priority, moved.opened_at,
+       moved.snapshot || case when moved.again then jsonb_build_object('first', coalesce(
+           past.snapshot->'first', moved.before->'deadlines', past.snapshot->'deadlines'))
+           else '{}' end
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::integer[], $7::text[],
-            $8::text[], $9::timestamptz[], $10::jsonb[])
+            $8::text[], $9::timestamptz[], $10::jsonb[], $11::boolean[], $12::jsonb[])
      as moved (case_id, customer_id, touchpoint, state, open, version, team, priority, opened_at,
-               snapshot)
+               snapshot, again, before)
+left join cases past using (case_id)
 on conflict (case_id) do update
 set state = excluded.state, open = excluded.open, version = excluded.version, team = excluded.team,
     priority = excluded.priority, snapshot = excluded.snapshot

@@ -54,17 +54,20 @@ class Summaries:
             if await store.state_of(connection, decide.summary_id(channel, due)) is not None:
                 return
             since = due - decide.SPANS[channel.summary or "daily"]
-            cases = [_kept(row) for row in await store.of_team(connection, team.team, since)]
+            cases = [kept_of(row) for row in await store.of_team(connection, team.team, since)]
             told = decide.summary(team, channel, due, cases, self._console_url, now)
             await record.owe(connection, [told], now)
 
 
-def _kept(row: db.Row) -> decide.Kept:
+def kept_of(row: db.Row) -> decide.Kept:
+    """Return what the figures need of a case."""
     snapshot = row["snapshot"]
+    first = snapshot.get("first") or snapshot["deadlines"]
     return decide.Kept(
         row["state"],
         row["open"],
         row["opened_at"],
         tuple(Deadline.model_validate(each) for each in snapshot["deadlines"]),
         snapshot.get("root_cause"),
+        tuple(d for each in first if (d := Deadline.model_validate(each)).cycle == 1),
     )

@@ -24,13 +24,17 @@ LATE = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is known of a case for the figures of its team."""
+    """What is known of a case for the figures of its team.
+
+    `first` are the clocks of its first cycle: a case that comes back has decided those once.
+    """
 
     state: CaseState
     open: bool
     opened_at: datetime
     deadlines: tuple[Deadline, ...]
     root_cause: str | None
+    first: tuple[Deadline, ...]
 
 
 def slot(every: Literal["daily", "weekly"], zone: str, now: datetime) -> datetime | None:
@@ -114,7 +118,7 @@ def _overdue(deadline: Deadline, due: datetime) -> bool:
 
 def _share(cases: Sequence[Kept], clock: Clock, due: datetime) -> str:
     """Of those whose deadline is decided: met in time, met late, or past."""
-    each = [d for case in cases for d in case.deadlines if d.clock == clock]
+    each = [d for case in cases for d in case.first if d.clock == clock]
     decided = [d for d in each if d.met_at is not None or d.due_at < due]
     met = sum(d.met_at is not None and d.met_at <= d.due_at for d in decided)
     return f"{met} / {len(decided)}" if decided else ""
@@ -122,9 +126,9 @@ def _share(cases: Sequence[Kept], clock: Clock, due: datetime) -> str:
 
 def _median(cases: Sequence[Kept]) -> str:
     taken = [
-        (d.met_at - case.opened_at).total_seconds()
+        (d.met_at - (d.started_at or case.opened_at)).total_seconds()
         for case in cases
-        for d in case.deadlines
+        for d in case.first
         if d.clock == "contact" and d.met_at is not None
     ]
     return _span(timedelta(seconds=statistics.median(taken))) if taken else ""

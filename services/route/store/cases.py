@@ -31,17 +31,25 @@ def _snapshot(event: CaseEvent) -> dict[str, Any]:
 async def move_cases(connection: db.Connection, events: Iterable[CaseEvent]) -> None:
     """Follow what `close` says; of one case the highest version counts, in whatever order."""
     newest: dict[str, CaseEvent] = {}
-    for event in events:
-        known = newest.get(event.case_id)
-        if known is None or event.version > known.version:
-            newest[event.case_id] = event
+    first: dict[str, CaseEvent] = {}
+    for event in sorted(events, key=lambda each: each.version):
+        newest[event.case_id] = event
+        if _cycle(event) == 1:
+            first[event.case_id] = event
     rows = [newest[case_id] for case_id in sorted(newest)]
     # Those that end make room first: another case of the same customer may come back to life.
     for ended in (True, False):
-        await _move(connection, [row for row in rows if (row.state in CLOSED_STATES) is ended])
+        moved = [row for row in rows if (row.state in CLOSED_STATES) is ended]
+        await _move(connection, moved, first)
 
 
-async def _move(connection: db.Connection, events: Sequence[CaseEvent]) -> None:
+def _cycle(event: CaseEvent) -> int:
+    return max((each.cycle for each in event.deadlines), default=1)
+
+
+async def _move(
+    connection: db.Connection, events: Sequence[CaseEvent], first: Mapping[str, CaseEvent]
+) -> None:
     if not events:
         return
     await connection.execute(
@@ -56,6 +64,8 @@ async def _move(connection: db.Connection, events: Sequence[CaseEvent]) -> None:
         [event.priority for event in events],
         [event.opened_at for event in events],
         [_snapshot(event) for event in events],
+        [_cycle(event) > 1 for event in events],
+        [first.get(event.case_id) and _snapshot(first[event.case_id]) for event in events],
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from services.route import store
 from services.route.model import Notice
-from services.route.summaries import Summaries
+from services.route.summaries import Summaries, kept_of
 from shared import db
 from shared.catalog import Catalog, Channel, Routing, Touchpoint
 from shared.clock import SystemClock
@@ -20,6 +21,7 @@ from tests.integration.route.ground import (
     case_events,
     completed,
     delivering,
+    from_close,
     loop_of,
     rows,
     take,
@@ -225,6 +227,32 @@ async def test_a_summary_is_owed_once_however_often_it_is_looked_for(
     told = [row for row in found if row["notice"]["type"] == "team.summary"]
     assert [row["channel"] for row in told] == ["lead"]
     assert {row["channel"] for row in found} == {"care-mail", "lead"}
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
+async def test_a_summary_judges_a_case_that_came_back_by_its_first_cycle(
+    route_db: db.Database, together: bool
+) -> None:
+    known = catalog(None, team("care"))
+    await take(route_db, known, completed(response()))
+    (opened,) = await case_events(route_db, "opened")
+    met = opened.deadlines[1].model_copy(update={"met_at": AT + timedelta(hours=1)})
+    first = (opened.deadlines[0], met, *opened.deadlines[2:])
+    again = tuple(d.model_copy(update={"cycle": 2, "met_at": None}) for d in first)
+    late = tuple(d.model_copy(update={"met_at": AT + timedelta(days=9)}) for d in again)
+    events = [
+        from_close(opened, "resolved", version=2, state="resolved", deadlines=first),
+        from_close(opened, "reopened", version=3, state="assigned", deadlines=again),
+        from_close(opened, "contacted", version=4, state="contacted", deadlines=late),
+    ]
+
+    for batch in [events] if together else [[event] for event in events]:
+        await take(route_db, known, *batch)
+
+    async with route_db.connection() as connection:
+        (kept,) = map(kept_of, await store.of_team(connection, "care", AT))
+    assert kept.first == first
+    assert kept.deadlines == late
 
 
 class FrozenClock:

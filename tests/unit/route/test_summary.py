@@ -30,7 +30,7 @@ def _deadline(clock: Clock, hours: float, met: float | None = None) -> Deadline:
 
 def _case(*deadlines: Deadline, cause: str | None = None, open: bool = True) -> Kept:
     state = "assigned" if open else "closed"
-    return Kept(state, open, SINCE + timedelta(hours=1), deadlines, cause)
+    return Kept(state, open, SINCE + timedelta(hours=1), deadlines, cause, deadlines)
 
 
 def test_the_figures_are_those_of_the_span_with_how_many_they_rest_on() -> None:
@@ -38,7 +38,7 @@ def test_the_figures_are_those_of_the_span_with_how_many_they_rest_on() -> None:
         _case(_deadline("acknowledge", 1, 0.5), _deadline("contact", 4, 2), cause="late"),
         _case(_deadline("acknowledge", 1, 3), _deadline("contact", 4, 6), open=False, cause="late"),
         _case(_deadline("acknowledge", 1), _deadline("contact", 400)),
-        Kept("assigned", True, SINCE - timedelta(days=9), (), None),
+        Kept("assigned", True, SINCE - timedelta(days=9), (), None, ()),
     ]
 
     assert dict(figures(cases, SINCE, DUE)) == {
@@ -51,6 +51,19 @@ def test_the_figures_are_those_of_the_span_with_how_many_they_rest_on() -> None:
         "root_causes": "late 2",
         "oldest": "10.0 d",
     }
+
+
+def test_a_case_that_came_back_counts_by_its_first_cycle_and_is_overdue_by_its_last() -> None:
+    opened = SINCE + timedelta(hours=1)
+    started = {"started_at": opened + timedelta(hours=1)}
+    first = (_deadline("contact", 4, 2).model_copy(update=started),)
+    again = (_deadline("contact", 8, 20).model_copy(update={"cycle": 2}), _deadline("resolve", 9))
+    cases = [Kept("assigned", True, opened, again, None, first)]
+
+    found = dict(figures(cases, SINCE, DUE))
+
+    assert (found["contact_in_time"], found["contact_median"]) == ("1 / 1", "1.0 h")
+    assert found["overdue"] == "1"
 
 
 def test_a_team_without_cases_has_only_counts() -> None:

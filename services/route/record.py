@@ -180,7 +180,8 @@ async def attempts(
     await _escalated(connection, ended, outcome)
     await store.spare(connection, [d for d in accepted if policy.takes_turns(d)])
     await _bring_up_to_date(connection, accepted, outcome)
-    await timers.schedule(connection, [_refresh(each, now) for each in accepted if _fades(each)])
+    fading = [refresh_of(each.case_id, now) for each in accepted if _fades(each)]
+    await timers.schedule(connection, fading)
     reported = {d.case_id for d in accepted if policy.reported(d)}
     first = await store.mark_routed(connection, reported, now)
     routed = list({d.case_id: d for d in accepted if d.case_id in first}.values())
@@ -197,8 +198,9 @@ def _fades(alert: Delivery) -> bool:
     return alert.kind == "alertmanager" and bool(alert.case_id) and not ended
 
 
-def _refresh(alert: Delivery, now: datetime) -> timers.Timer:
-    return timers.Timer(policy.REFRESHED, alert.case_id, now + policy.REFRESH)
+def refresh_of(case_id: str, now: datetime) -> timers.Timer:
+    """Return the one timer of a case by which receivers that forget are told of it again."""
+    return timers.Timer(policy.REFRESHED, case_id, now + policy.REFRESH)
 
 
 def _lost(verdicts: Sequence[Verdict]) -> list[Delivery]:

@@ -204,6 +204,8 @@ async def refresh(connection: db.Connection, due: Sequence[timers.Timer], now: d
     ]
     await store.forget(connection, [each.alert_id for each in alerts])
     await record.owe(connection, alerts, now)
+    # Whatever comes of this round, there is a next one: only the end of a case is the end of them.
+    await timers.schedule(connection, [record.refresh_of(name, now) for name in going_on])
 
 
 async def silence_over(

@@ -20,6 +20,7 @@ from services.ask.http.budget import BudgetApi
 from services.ask.http.customers import CustomerApi
 from services.ask.http.deliveries import DeliveryApi
 from services.ask.http.once import Door
+from services.ask.http.opt_outs import OptOutApi
 from services.ask.letters import Channel
 from services.ask.model import DECIDE
 from services.ask.outbound import Outbound
@@ -67,6 +68,7 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     door = Door(runtime.database, tokens, clock)
     runtime.routes(Api(runtime.database, tokens).routes())
     runtime.routes(CustomerApi(door, pii).routes())
+    runtime.routes(OptOutApi(door, lambda: holder.current).routes())
     runtime.routes(BudgetApi(door, lambda: holder.current).routes())
     runtime.routes(DeliveryApi(door, outbound).routes())
     walker = Walker(runtime.database, clock, lambda: holder.current, desk)

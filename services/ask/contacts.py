@@ -133,6 +133,12 @@ async def save_opt_outs(connection: db.Connection, opt_outs: Iterable[OptOut]) -
         await connection.execute(QUERIES["add_opt_outs"], *_columns(rows))
 
 
+async def lift_opt_out(connection: db.Connection, customer: str, touchpoint: str | None) -> bool:
+    """Take back a wish to be left alone; False when there is none such."""
+    gone = await connection.fetchval(QUERIES["lift_opt_out"], customer, touchpoint)
+    return gone is not None
+
+
 async def opt_outs(connection: db.Connection, customers: Sequence[str]) -> dict[str, OptOuts]:
     """Return what these customers do not want to be asked about."""
     found: defaultdict[str, set[str | None]] = defaultdict(set)

@@ -32,6 +32,10 @@ insert into opt_outs (customer_id, touchpoint, invitation_id, at)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
 on conflict do nothing
 
+-- name: lift_opt_out
+delete from opt_outs where customer_id = $1 and touchpoint is not distinct from $2
+returning customer_id
+
 -- name: opt_outs
 select customer_id, touchpoint from opt_outs where customer_id = any($1::text[])
 

@@ -13,6 +13,9 @@ from shared.contracts.signals import CustomerErased, Profile
 from shared.erasure import forget, is_stand_in
 from shared.outbox import Outgoing
 
+OWN = "touchback/ask"
+"""Wishes that this service tells others of are kept already, and may have been taken back."""
+
 
 async def hear(connection: db.Connection, events: Sequence[Event]) -> list[Event]:
     """Take cards and wishes; return the events without those of customers who are nobody any more.
@@ -21,7 +24,8 @@ async def hear(connection: db.Connection, events: Sequence[Event]) -> list[Event
     """
     bodies = [event.body for event in events]
     await contacts.save_profiles(connection, (b for b in bodies if isinstance(b, Profile)))
-    await contacts.save_opt_outs(connection, (b for b in bodies if isinstance(b, OptOut)))
+    wishes = (e.body for e in events if isinstance(e.body, OptOut) and e.source != OWN)
+    await contacts.save_opt_outs(connection, wishes)
     gone = await contacts.erased(connection, sorted({event.subject for event in events}))
     return [event for event in events if not _is_past(event, gone)]
 
@@ -58,7 +62,7 @@ def _tombstone(customer: str, id: str) -> Outgoing:
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", stable_id("tombstone", id).encode()),
-        ("ce_source", b"touchback/ask"),
+        ("ce_source", OWN.encode()),
         ("ce_type", kind.encode()),
     ]
     return Outgoing(

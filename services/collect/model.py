@@ -13,6 +13,9 @@ from shared.contracts.responses import ResponseOrigin
 InvitationId = NewType("InvitationId", str)
 ResponseId = NewType("ResponseId", str)
 
+Stopped = Literal["everything", "touchpoint"]
+"""What is not asked any more."""
+
 Wanted = tuple[Literal["invitation", "correlation", "customer"], str]
 """How asks are looked for: by their id, by what they are about, or those of whom, about nothing."""
 

@@ -171,7 +171,11 @@ select feedback_id, customer_id, anonymous, verified, text, score, band, urgent,
 from feedback where feedback_id = $1
 
 -- name: opt_out
-insert into opt_outs (invitation_id, at) values ($1, $2) on conflict do nothing
+-- Who first had enough of one question, and then of all, is told of again.
+insert into opt_outs (invitation_id, at, everything) values ($1, $2, $3)
+on conflict (invitation_id) do update
+set at = excluded.at, everything = true, told = false
+where excluded.everything and not opt_outs.everything
 
 -- name: lock_opt_outs
 -- A wish may come while its invitation arrives, and each would miss what the other has not yet
@@ -187,10 +191,11 @@ update opt_outs set told = true
 from invitations
 where opt_outs.invitation_id = any($1::text[]) and not opt_outs.told
   and invitations.invitation_id = opt_outs.invitation_id
-returning opt_outs.invitation_id, opt_outs.at, invitations.customer_id
+returning opt_outs.invitation_id, opt_outs.at, opt_outs.everything, invitations.customer_id,
+          invitations.touchpoint
 
 -- name: opted_out
-select exists (select from opt_outs where invitation_id = $1)
+select everything from opt_outs where invitation_id = $1
 
 -- name: keep_traces
 insert into traces (id, traceparent, at)

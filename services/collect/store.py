@@ -18,6 +18,7 @@ from services.collect.model import (
     Promise,
     Response,
     ResponseId,
+    Stopped,
     Wanted,
 )
 from shared import db, logs, outbox, sql, tallies, timers
@@ -265,10 +266,12 @@ async def feedback(connection: db.Connection, wanted: str) -> contract.Feedback 
     return contract.Feedback(**_facts(row)) if row else None
 
 
-async def opt_out(connection: db.Connection, asked: InvitationId, now: datetime) -> None:
-    """Remember that the person behind this invitation wants no more questions, and say so once."""
+async def opt_out(
+    connection: db.Connection, asked: InvitationId, now: datetime, *, everything: bool
+) -> None:
+    """Remember that who was asked wants no more questions, or not this one, and say so once."""
     await connection.execute(QUERIES["lock_opt_outs"])
-    await connection.execute(QUERIES["opt_out"], asked, now)
+    await connection.execute(QUERIES["opt_out"], asked, now, everything)
     await _tell_opt_outs(connection, [asked], now)
 
 
@@ -289,21 +292,26 @@ async def _tell_opt_outs(
 
 
 def _opt_out(row: db.Row) -> outbox.Outgoing:
+    touchpoint = None if row["everything"] else row["touchpoint"]
     return outbox.event(
         service="collect",
         type="touchback.opt-out.recorded.v1",
         body=contract.OptOut(
-            customer_id=row["customer_id"], invitation_id=row["invitation_id"], at=row["at"]
+            customer_id=row["customer_id"],
+            touchpoint=touchpoint,
+            invitation_id=row["invitation_id"],
+            at=row["at"],
         ),
         customer_id=row["customer_id"],
         at=row["at"],
-        id=stable_id("opt-out", row["invitation_id"]),
+        id=stable_id("opt-out", row["invitation_id"], *([touchpoint] if touchpoint else [])),
     )
 
 
-async def opted_out(connection: db.Connection, asked: InvitationId) -> bool:
-    """Whether this link was used to opt out."""
-    return bool(await connection.fetchval(QUERIES["opted_out"], asked))
+async def opted_out(connection: db.Connection, asked: InvitationId) -> Stopped | None:
+    """Return what this link was used to opt out of."""
+    everything = await connection.fetchval(QUERIES["opted_out"], asked)
+    return None if everything is None else "everything" if everything else "touchpoint"
 
 
 def _message(response: Response, now: datetime) -> contract.Response:

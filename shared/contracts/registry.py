@@ -8,7 +8,7 @@ from shared import topics
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Message
 from shared.contracts.cases import Alert, CaseEvent
-from shared.contracts.responses import Feedback, OptOut, Response
+from shared.contracts.responses import Feedback, OptOut, OptOutLifted, Response
 from shared.contracts.signals import Answer, CustomerErased, Profile, Signal
 
 
@@ -53,6 +53,7 @@ ALL: tuple[MessageType, ...] = (
     ),
     MessageType("touchback.feedback.received.v1", topics.RESPONSES, Feedback),
     MessageType("touchback.opt-out.recorded.v1", topics.RESPONSES, OptOut),
+    MessageType("touchback.opt-out.lifted.v1", topics.RESPONSES, OptOutLifted),
     *_types(
         topics.CASES,
         CaseEvent,

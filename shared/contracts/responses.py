@@ -69,6 +69,14 @@ class OptOut(Message):
     at: Moment
 
 
+class OptOutLifted(Message):
+    """A customer takes a wish of before back; `touchpoint` None is that about anything."""
+
+    customer_id: CustomerId
+    touchpoint: Name | None = None
+    at: Moment
+
+
 class Feedback(Message):
     """Something a customer told us unasked.
 

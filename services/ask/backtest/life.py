@@ -23,7 +23,7 @@ from shared.catalog.catalog import Catalog, NotInCatalog
 from shared.catalog.scales import band
 from shared.contracts.base import Band
 from shared.contracts.cases import CaseEvent
-from shared.contracts.responses import OptOut, Response
+from shared.contracts.responses import OptOut, OptOutLifted, Response
 from shared.contracts.signals import Answer, CustomerErased, Profile
 
 REACHABLE = Contact(email="assumed", phone="assumed")
@@ -146,6 +146,8 @@ class Life:
                 person.contact = _updated(person.contact, profile)
             case OptOut(touchpoint=touchpoint):
                 person.opt_outs = person.opt_outs | {touchpoint}
+            case OptOutLifted(touchpoint=touchpoint):
+                person.opt_outs = person.opt_outs - {touchpoint}
             case CaseEvent() as case:
                 self._follow(person, case)
             case Answer() | Response() as answer:

@@ -17,7 +17,7 @@ from shared.contracts.base import Message
 from shared.contracts.cases import CaseEvent
 from shared.contracts.envelope import Event, describe
 from shared.contracts.registry import BY_NAME
-from shared.contracts.responses import OptOut, Response
+from shared.contracts.responses import OptOut, OptOutLifted, Response
 from shared.contracts.signals import Answer, CustomerErased, Profile, Signal
 from shared.errors import UnreadableMessage
 
@@ -37,7 +37,8 @@ _FORMS = (
     "should be a signal, an answer, a response or a profile, or what `listen try --json` prints"
 )
 
-Body: TypeAlias = Signal | Answer | Response | Profile | OptOut | CaseEvent | CustomerErased
+Wish: TypeAlias = OptOut | OptOutLifted
+Body: TypeAlias = Signal | Answer | Response | Profile | Wish | CaseEvent | CustomerErased
 
 
 class Said(NamedTuple):
@@ -76,6 +77,7 @@ _TIMES: Mapping[type[Message], Callable[[Any], datetime]] = {
     Response: lambda body: body.received_at,
     Profile: lambda body: body.updated_at,
     OptOut: lambda body: body.at,
+    OptOutLifted: lambda body: body.at,
     CaseEvent: lambda body: body.at,
     CustomerErased: lambda body: body.at,
 }

@@ -1,4 +1,4 @@
-"""The way out: no more questions, by a button or by a mail program's own unsubscribe."""
+"""The way out: no more questions, or not this one, by a button; or a mail program's unsubscribe."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.collect import store
+from services.collect.model import Invitation, Stopped
 from services.collect.pages.guard import guarded, invitation_of
 from services.collect.pages.render import Renderer
 from shared import db
 from shared.clock import Clock
 from shared.links import Links
+
+ONLY = "this"
+"""In the address of the button that stops one question."""
 
 
 class StopPages:
@@ -38,18 +42,31 @@ class StopPages:
         async with self._database.connection() as connection:
             done = await store.opted_out(connection, asked)
             invitation = await store.invitation(connection, asked)
-        return self._page(request, invitation.language if invitation else None, done=done)
+        return self._page(request, invitation, done)
 
     async def record(self, request: Request) -> Response:
-        """Record the wish; also when the invitation itself has yet to arrive here."""
-        asked = invitation_of(request, self._links, "stop", "survey")
-        async with self._database.transaction() as connection:
-            await store.opt_out(connection, asked, self._clock.now())
-            invitation = await store.invitation(connection, asked)
-        return self._page(request, invitation.language if invitation else None, done=True)
+        """Record the wish; also when the invitation itself has yet to arrive here.
 
-    def _page(self, request: Request, preferred: str | None, *, done: bool) -> Response:
-        speech = self._renderer.speech(request, preferred)
+        A button of the page alone speaks of one question: a mail program's click is about all.
+        """
+        asked = invitation_of(request, self._links, "stop", "survey")
+        everything = request.query_params.get("only") != ONLY
+        async with self._database.transaction() as connection:
+            await store.opt_out(connection, asked, self._clock.now(), everything=everything)
+            done = await store.opted_out(connection, asked)
+            invitation = await store.invitation(connection, asked)
+        return self._page(request, invitation, done)
+
+    def _page(
+        self, request: Request, invitation: Invitation | None, done: Stopped | None
+    ) -> Response:
+        speech = self._renderer.speech(request, invitation.language if invitation else None)
+        path = request.url.path
         return self._renderer.page(
-            request, "stop.html", speech, done=done, here=speech.link(request.url.path)
+            request,
+            "stop.html",
+            speech,
+            done=done,
+            here=speech.link(path),
+            only=speech.link(path, only=ONLY),
         )

@@ -95,7 +95,7 @@ class Collect:
         """Invite a customer who wants no more questions; returns the id of the invitation."""
         asked = await self.ask()
         async with self.database.transaction() as connection:
-            await store.opt_out(connection, InvitationId(asked), START)
+            await store.opt_out(connection, InvitationId(asked), START, everything=True)
         return asked
 
     async def answer(self, asked: str) -> Response:

@@ -309,6 +309,24 @@ async def test_opting_out_takes_a_post_and_is_kept_once(
     assert "We will not ask you again" in (await collect.browser.get(page)).text
 
 
+async def test_one_question_may_be_stopped_alone_and_all_of_them_later(collect: Collect) -> None:
+    await collect.invite()
+    page = "/stop/" + Links([KEY]).sign("stop", "i-1")
+    at = collect.clock.now()
+    assert f'formaction="{page}?only=this"' in (await collect.browser.get(page)).text
+    for _ in range(2):
+        done = await collect.browser.post(f"{page}?only=this")
+        assert "We will not ask you this again" in done.text
+    one = OptOut(customer_id="c-1", touchpoint="support-closed", invitation_id="i-1", at=at)
+    assert await collect.opt_outs() == [one]
+    collect.clock.advance(timedelta(hours=1))
+    for only in ("", "?only=this"):
+        done = await collect.browser.post(page + only)
+        assert "We will not ask you again" in done.text
+    all_of_them = one.model_copy(update={"touchpoint": None, "at": at + timedelta(hours=1)})
+    assert await collect.opt_outs() == [one, all_of_them]
+
+
 async def test_an_opt_out_is_published_once(collect: Collect) -> None:
     await collect.invite()
     page = "/stop/" + Links([KEY]).sign("stop", "i-1")

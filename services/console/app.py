@@ -15,9 +15,9 @@ from services.console import erasure, handlers, http, retention
 from services.console.door import Door, Guard, Rules
 from services.console.live import Live
 from services.console.outbound import Acting, Close, Sources
-from services.console.pages import Acts, Cases, Causes, Doorway, Paper
+from services.console.pages import Acts, Cases, Causes, Doorway, Journey, Paper
 from services.console.settings import Settings
-from shared import topics
+from shared import db, topics
 from shared.catalog import Catalog
 from shared.clock import Clock
 from shared.erasure import Guard as Erasing
@@ -66,8 +66,8 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     close = Close(settings.close_url, settings.api_token)
     inside = [
         *pages(paper, cases, close),
+        *figures(paper, runtime.database, clock),
         Route("/live", live.stream),
-        Route("/v1/summary", http.Summary(runtime.database, clock).get),
     ]
     runtime.routes(routes(inside, paper, door, settings.api_tokens))
     return runtime
@@ -101,6 +101,16 @@ def pages(paper: Paper, cases: Cases, close: Acting) -> list[Route]:
         Route("/causes", causes.show),
         Route("/causes/fixed", causes.fixed, methods=["POST"]),
         Route("/you", acts.name, methods=["POST"]),
+    ]
+
+
+def figures(paper: Paper, database: db.Database, clock: Clock) -> list[Route]:
+    """Return what counts, for people and for programs."""
+    journey = Journey(paper, database, clock)
+    return [
+        Route("/journey", journey.show),
+        Route("/v1/journey", journey.get),
+        Route("/v1/summary", http.Summary(database, clock).get),
     ]
 
 

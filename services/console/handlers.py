@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from services.console import store
+from services.console.funnel import Step, step
 from services.console.model import Kind, Moment
 from shared import db, wake
 from shared.consume import Item
@@ -53,6 +55,7 @@ async def handle(connection: db.Connection, items: Sequence[Item[Event]], now: d
     cases = [event.body for event in events if isinstance(event.body, CaseEvent)]
     await store.write_cases(connection, cases)
     await store.add_lines(connection, [line for event in events if (line := _line(event))])
+    await store.count_steps(connection, _steps(events))
     if cases:
         await wake.notify(connection, store.CHANGED)
 
@@ -60,6 +63,14 @@ async def handle(connection: db.Connection, items: Sequence[Item[Event]], now: d
 def _told_twice(event: Event) -> bool:
     # `close` repeats a joining score with the version that counts.
     return event.source == "touchback/route" and event.type == "touchback.case.attached.v1"
+
+
+def _steps(events: Sequence[Event]) -> Counter[tuple[date, str, Step]]:
+    return Counter(
+        (event.time.astimezone(UTC).date(), str(getattr(event.body, "touchpoint", "")), taken)
+        for event in events
+        if (taken := step(event)) is not None
+    )
 
 
 def _line(event: Event) -> store.Line | None:

@@ -47,3 +47,11 @@ order by at desc, kind = 'decision', (detail->>'version')::integer desc nulls la
 -- name: summary
 select team, count(*) as open, count(*) filter (where next_due_at < $1) as overdue
 from cases where state = any($2) group by team order by team
+
+-- name: funnel_add
+insert into funnel (day, touchpoint, step, n)
+select * from unnest($1::date[], $2::text[], $3::text[], $4::bigint[])
+on conflict (day, touchpoint, step) do update set n = funnel.n + excluded.n
+
+-- name: funnel_since
+select touchpoint, step, sum(n)::bigint as n from funnel where day >= $1 group by touchpoint, step

@@ -140,6 +140,9 @@ class Speech:
         text = self.translations.gettext("%(ratio)s × (%(low)s to %(high)s)")
         return text % {"ratio": f"{cause['ratio']:.1f}", "low": f"{cause['low']:.1f}", "high": high}
 
+    def step(self, step: str) -> str:
+        return self.say(words.JOURNEY, step)
+
     def verdict(self, verdict: str) -> str:
         return self.say(words.VERDICTS, verdict)
 

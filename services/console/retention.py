@@ -24,6 +24,7 @@ def rules(spans: Callable[[], Retention]) -> Sequence[Rule]:
     return [
         *(_lines(kind, of, spans) for kind, of in _SPANS.items()),
         Rule("cases", "ended_at", lambda: spans().cases),
+        Rule("funnel", "day", lambda: spans().decisions),
     ]
 
 

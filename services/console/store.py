@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from services.console.funnel import STEPS, Step
 from services.console.model import OPEN, Inbox, Moment, TeamNow, Wanted, running
 from shared import db, sql
 from shared.contracts.cases import CaseEvent
@@ -127,6 +129,24 @@ async def timeline(connection: db.Connection, customer_id: str, limit: int = 100
     """Return what happened to a customer, newest first."""
     rows = await connection.fetch(QUERIES["timeline_of"], customer_id, limit)
     return [Moment(**dict(row)) for row in rows]
+
+
+async def count_steps(connection: db.Connection, taken: Counter[tuple[date, str, Step]]) -> None:
+    """Add to the counts; in sorted order, so that writers never deadlock."""
+    if not taken:
+        return
+    rows = [(*key, n) for key, n in sorted(taken.items())]
+    columns = (list(column) for column in zip(*rows, strict=True))
+    await connection.execute(QUERIES["funnel_add"], *columns)
+
+
+async def funnel(connection: db.Connection, since: date) -> dict[str, dict[str, int]]:
+    """Return how often each step was taken at each touchpoint since a day; 0 where it never was."""
+    found: dict[str, dict[str, int]] = {}
+    for row in await connection.fetch(QUERIES["funnel_since"], since):
+        counts = found.setdefault(row["touchpoint"], dict.fromkeys(STEPS, 0))
+        counts[row["step"]] = row["n"]
+    return found
 
 
 async def summary(connection: db.Connection, now: datetime) -> list[TeamNow]:

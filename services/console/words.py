@@ -125,6 +125,20 @@ HOW: Mapping[str, str] = {
     "in_person": N_("In person"),
 }
 
+JOURNEY: Mapping[str, str] = {
+    "eligible": N_("Moments"),
+    "invited": N_("To be asked"),
+    "delivered": N_("Asked"),
+    "started": N_("Started"),
+    "answered": N_("Answered"),
+    "low": N_("Low"),
+    "case": N_("Cases"),
+    "contacted": N_("Contacted"),
+    "resolved": N_("Resolved"),
+    "confirmed": N_("Customer agrees"),
+    "unconfirmed": N_("Silent after it"),
+}
+
 VERDICTS: Mapping[str, str] = {
     "better": N_("fewer low scores than before"),
     "worse": N_("more low scores than before"),

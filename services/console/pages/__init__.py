@@ -1,4 +1,4 @@
-"""The pages: inbox, cases, customers, root causes, the door. GET writes nothing."""
+"""The pages: inbox, cases, customers, root causes, the journey, the door. GET writes nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from services.console.pages.acting import Acts
 from services.console.pages.cases import Cases
 from services.console.pages.causes import Causes
 from services.console.pages.doorway import Doorway
+from services.console.pages.journey import Journey
 from services.console.pages.paper import LOCALES, Paper
 
-__all__ = ["LOCALES", "Acts", "Cases", "Causes", "Doorway", "Paper"]
+__all__ = ["LOCALES", "Acts", "Cases", "Causes", "Doorway", "Journey", "Paper"]

@@ -29,6 +29,7 @@ PAGES = {
     "unasked": "/cases/unasked",
     "silent": "/cases/silent",
     "causes": "/causes",
+    "journey": "/journey?days=30",
     "customer": "/customers/u1",
     "unknown": "/cases/absent",
 }

@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from services.console import handlers, http, outbound
-from services.console.app import MIGRATIONS, known_as, pages, routes
+from services.console import handlers, outbound
+from services.console.app import MIGRATIONS, figures, known_as, pages, routes
 from services.console.door import Door, Rules
 from services.console.live import Live
 from services.console.pages import Cases, Paper
@@ -140,8 +140,8 @@ async def desk(
     paper = Paper(pool, clock, door, lambda: catalog, secure=secure)
     inside = [
         *pages(paper, Cases(paper, lambda: paused), close),
+        *figures(paper, pool, clock),
         Route("/live", live.stream),
-        Route("/v1/summary", http.Summary(pool, clock).get),
     ]
     app = Starlette(
         routes=routes(inside, paper, door, {"a-program": ("cases:read",), "other": ()}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -12,6 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidTopicError,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     TopicAuthorizationFailedError,
@@ -27,8 +28,11 @@ _log = logging.getLogger(__name__)
 BATCH = 500
 BATCH_BYTES = 4 * 1024 * 1024
 POLL = 1.0
-SEND_TIMEOUT = 15.0  # longer than the client looks for a topic that is not there
-HOLD = 10.0
+SEND_TIMEOUT = 15.0
+HOLD, LONGEST_HOLD = 1.0, 300.0
+"""Seconds until a topic that is not there is looked for again: each time twice as long."""
+UNSENDABLE = (AssertionError, TypeError, ValueError)
+"""What the client raises of a message that it does not take, whenever it is given it."""
 TOPIC_FAULTS = (
     InvalidTopicError,
     TopicAuthorizationFailedError,
@@ -45,6 +49,14 @@ class Outcome:
     refused: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Until when, on the monotonic clock, a topic is not tried again, and how long that was."""
+
+    until: float
+    seconds: float
+
+
 class Relay:
     """Publishes and deletes rows; a crash in between publishes them again with the same id.
 
@@ -58,7 +70,7 @@ class Relay:
         self._event = wake.event("outbox")
         self._make_producer = producer
         self._producer: AIOKafkaProducer | None = None
-        self._hold: dict[str, float] = {}
+        self._hold: dict[str, Hold] = {}
         self._pulse = pulse
 
     async def run(self) -> None:
@@ -102,8 +114,7 @@ class Relay:
     def _held(self) -> list[str]:
         """Name the topics that must not be tried again yet."""
         now = monotonic()
-        self._hold = {topic: until for topic, until in self._hold.items() if until > now}
-        return list(self._hold)
+        return [topic for topic, hold in self._hold.items() if hold.until > now]
 
     async def _publish(self, rows: Sequence[db.Row]) -> Outcome:
         # Without this bound a publish waits for ever while Kafka is down, holding the row locks.
@@ -119,11 +130,12 @@ class Relay:
 
     async def _send_all(self, producer: AIOKafkaProducer, rows: Sequence[db.Row]) -> Outcome:
         outcome, acks = Outcome(), []
+        await self._look_for(producer, {row["aggregatetype"] for row in rows})
         for row in rows:
-            if row["aggregatetype"] not in self._hold:
+            if row["aggregatetype"] not in self._held():
                 try:
                     acks.append((row, await self._send(producer, row)))
-                except KafkaError as error:
+                except (KafkaError, *UNSENDABLE) as error:
                     self._judge(outcome, row, error)
         results = await asyncio.gather(*(ack for _, ack in acks), return_exceptions=True)
         for (row, _), result in zip(acks, results, strict=True):
@@ -131,18 +143,36 @@ class Relay:
                 self._judge(outcome, row, result)
             else:
                 outcome.sent.append(row["position"])
+                self._hold.pop(row["aggregatetype"], None)
         return outcome
+
+    async def _look_for(self, producer: AIOKafkaProducer, topics: Set[str]) -> None:
+        """Hold back at once what is not there: a send would look ten seconds for each topic."""
+        client = producer.client
+        if unknown := topics - client.cluster.topics():
+            for topic in unknown:
+                client.add_topic(topic)
+            if not await client.force_metadata_update():
+                raise KafkaConnectionError("no broker says which topics there are")
+        for topic in topics - client.cluster.topics():
+            self._hold_back(topic, UnknownTopicOrPartitionError())
+
+    def _hold_back(self, topic: str, error: BaseException) -> None:
+        before = self._hold.get(topic)
+        seconds = min(2 * before.seconds, LONGEST_HOLD) if before else HOLD
+        self._hold[topic] = Hold(monotonic() + seconds, seconds)
+        extra = {"action": "topic_held", "topic": topic, "error": type(error).__name__}
+        _log.error("topic held back", extra=extra)
 
     def _judge(self, outcome: Outcome, row: db.Row, error: BaseException) -> None:
         """Set aside what can never be sent, hold back a topic at fault; raise anything else."""
-        topic = row["aggregatetype"]
-        extra = {"topic": topic, "error": type(error).__name__}
-        if isinstance(error, MessageSizeTooLargeError):
-            outcome.refused[row["position"]] = type(error).__name__
-            _log.error("message refused", extra={"action": "outbox_refused", **extra})
+        topic, name = row["aggregatetype"], type(error).__name__
+        if isinstance(error, (MessageSizeTooLargeError, *UNSENDABLE)):
+            outcome.refused[row["position"]] = name
+            extra = {"action": "outbox_refused", "topic": topic, "error": name}
+            _log.error("message refused", extra=extra)
         elif isinstance(error, TOPIC_FAULTS):
-            self._hold[topic] = monotonic() + HOLD
-            _log.error("topic held back", extra={"action": "topic_held", **extra})
+            self._hold_back(topic, error)
         else:
             raise error
 
@@ -150,7 +180,8 @@ class Relay:
         sent = await producer.send(
             row["aggregatetype"],
             value=row["payload"],
-            key=row["record_key"],
+            # The client takes no message without both, as the dead letter of an empty record is.
+            key=b"" if row["payload"] is None and row["record_key"] is None else row["record_key"],
             headers=list(zip(row["header_names"], row["header_values"], strict=True)),
             timestamp_ms=int(row["created_at"].timestamp() * 1000),
         )

@@ -173,6 +173,66 @@ async def test_a_topic_that_is_gone_holds_up_no_other(
         assert [record.value for record in await read(kafka, gone, 1)] == [b"waits"]
 
 
+async def test_topics_that_are_gone_cost_the_others_no_time_and_are_looked_for_ever_less_often(
+    kernel_db: db.Database, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A send would look for each in turn until its time-out, longer together than any batch may."""
+    now = [0.0]
+    monkeypatch.setattr(relay, "monotonic", lambda: now[0])
+    # One look for a topic alone takes longer.
+    monkeypatch.setattr(relay, "SEND_TIMEOUT", 4.0)
+    async with topic_of(kafka) as topic:
+        gone = [outgoing(unique_topic("gone"), "c-1", "waits") for _ in range(4)]
+        await write(kernel_db, *gone, outgoing(topic, "c-1", "goes"))
+        relaying = a_relay(kernel_db, factory(kafka))
+        assert await relaying.step() == 1
+        looked = []
+        for now[0] in range(1, 20):  # noqa: B020  (the clock is moved)
+            before = dict(relaying._hold)  # noqa: SLF001  (when it looks again is the point)
+            assert await relaying.step() == 0
+            looked += [now[0]] if relaying._hold != before else []  # noqa: SLF001  (as above)
+        await relaying.flush(5)
+    assert looked == [1, 3, 7, 15]
+
+
+async def test_a_record_without_key_and_value_stops_no_other(
+    kernel_db: db.Database, kafka: str
+) -> None:
+    async with topic_of(kafka) as topic:
+        empty = Outgoing(str(uuid4()), topic, None, "dead-letter", None, HEADERS)
+        await write(kernel_db, empty, outgoing(topic, "c-1", "an alert"))
+        relaying = a_relay(kernel_db, factory(kafka))
+        assert await relaying.step() == 2
+        await relaying.flush(5)
+        found = [(record.key, record.value) for record in await read(kafka, topic, 2)]
+    assert sorted(found, key=repr) == [(b"", None), (b"c-1", b"an alert")]
+
+
+async def test_what_the_client_refuses_to_take_is_set_aside_and_stops_no_other(
+    kernel_db: db.Database, kafka: str
+) -> None:
+    async def picky() -> AIOKafkaProducer:
+        producer = await factory(kafka)()
+        send = producer.send
+
+        async def chosen(topic: str, *, value: bytes, **more: object) -> object:
+            if value == b"odd":
+                raise ValueError("not with me")
+            return await send(topic, value=value, **more)
+
+        producer.send = chosen
+        return producer
+
+    async with topic_of(kafka) as topic:
+        await write(kernel_db, outgoing(topic, "c-1", "odd"), outgoing(topic, "c-1", "even"))
+        relaying = a_relay(kernel_db, picky)
+        assert await relaying.step() == 2
+        await relaying.flush(5)
+        assert [record.value for record in await read(kafka, topic, 1)] == [b"even"]
+    async with kernel_db.connection() as connection:
+        assert await connection.fetchval("select refused from outbox") == "ValueError"
+
+
 async def test_a_batch_is_bounded_by_its_bytes(
     kernel_db: db.Database, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

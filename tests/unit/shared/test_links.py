@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from itsdangerous import TimestampSigner
 
 from shared.errors import InvalidLink
 from shared.links import Links
@@ -43,3 +44,14 @@ def test_a_token_past_its_age_has_expired() -> None:
     links = Links([NEW])
     with pytest.raises(InvalidLink, match="expired"):
         links.read("survey", links.sign("survey", "x"), max_age=timedelta(seconds=-1))
+
+
+def test_a_token_of_a_machine_whose_clock_is_ahead_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    links = Links([NEW])
+    now = TimestampSigner(NEW).get_timestamp()
+    with monkeypatch.context() as ahead:
+        ahead.setattr(TimestampSigner, "get_timestamp", lambda _: now + 90)
+        token = links.sign("session", "lena")
+    assert links.read("session", token, max_age=timedelta(hours=1)) == "lena"

@@ -12,7 +12,7 @@ from services.ask.decide.triggers import Found, candidate, in_segment
 from services.ask.handlers import Desk
 from services.ask.model import Broken, Contact
 from services.ask.policy import Plan, book
-from shared import db
+from shared import db, erasure
 from shared.catalog.catalog import Catalog
 from shared.clock import Clock
 from shared.pulse import Pulse
@@ -50,6 +50,8 @@ class Walker:
         if not names:
             return False
         async with self._database.transaction() as connection:
+            # Or whoever is read here and erased meanwhile would be written down again.
+            await erasure.hold(connection, alone=False)
             await lives.start_rhythms(connection, names, now)
             taken = await lives.take_rhythm(connection, names, now)
             if taken is None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from services.ask import people
 from services.ask.decide.rhythm import next_slot, signal
-from shared import db
+from services.ask.rhythms import Walker
+from shared import db, erasure
 from shared.contracts.asks import Decision
 from tests.integration.ask.test_deciding import a_desk, count, hear, sweep
 from tests.support.clock import START, ManualClock
-from tests.unit.ask.moments import FILES, a_catalog, a_plan, a_profile, a_signal, hours
+from tests.support.wait import eventually
+from tests.unit.ask.moments import FILES, POLICY, a_catalog, a_plan, a_profile, a_signal, hours
 from tests.unit.ask.test_triggers import RHYTHM
 
 DESK = a_desk(
@@ -65,6 +68,35 @@ async def test_the_moment_of_another_customer_goes_on_waiting(
     clock.advance(hours(1))
     await sweep(pool, clock)
     assert await count(pool, "invitations") == 1
+
+
+async def test_a_rhythm_does_not_write_down_again_who_is_being_erased(
+    pool: db.Database, clock: ManualClock
+) -> None:
+    rhythms = a_catalog({"touchpoints.yaml": RHYTHM, "policy.yaml": POLICY})
+    desk = a_desk({"touchpoints.yaml": RHYTHM, "policy.yaml": POLICY})
+    await hear(pool, a_profile("token", segment="business"), desk=desk)
+    walker = Walker(pool, clock, lambda: rhythms, desk)
+    slot = next_slot(a_plan("relationship", rhythms), "c1", START)
+    clock.advance(slot.at - timedelta(seconds=1) - START)
+    await walker.step()
+    clock.advance(timedelta(seconds=2))
+
+    async with pool.transaction() as erasing:
+        await erasure.hold(erasing, alone=True)
+        await people.erase(erasing, "c1", clock.now())
+        walking = asyncio.create_task(walker.step())
+        await eventually(lambda: waits(pool, walking), within=10)
+    await walking
+
+    assert await count(pool, "decisions where customer_id = 'c1'") == 0
+
+
+async def waits(pool: db.Database, walking: asyncio.Task[bool]) -> bool:
+    """Whether somebody waits for a lock, or has not had to."""
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    async with pool.connection() as other:
+        return bool(await other.fetchval(waiting)) or walking.done()
 
 
 def test_the_id_of_a_rhythms_moment_does_not_say_whose_it_is() -> None:

@@ -88,9 +88,9 @@ class Api:
         async def work(connection: db.Connection) -> Answer:
             known = await store.state_of(connection, alert_id)
             if known is None:
-                return 404, {"title": "there is no such alert"}
+                raise HTTPException(404, "there is no such alert")
             if not await store.replay(connection, alert_id, self._clock.now()):
-                return 409, {"title": f"the alert is {known['state']}: it is on its way anyhow"}
+                raise HTTPException(409, f"the alert is {known['state']}: it is on its way anyhow")
             await notify(connection, "deliveries")
             return 202, {"alert_id": alert_id, "state": "due"}
 
@@ -105,16 +105,16 @@ class Api:
 
     async def silence(self, request: Request) -> Response:
         """Hold back alerts until a moment: they are delivered then, unless the case was taken."""
-        raw = await web.body(request)
+        key, raw = self._key(request), await web.body(request)
         asked = _parsed(raw)
-        key = web.idempotency_key(request)
 
         async def work(connection: db.Connection) -> Answer:
             now = self._clock.now()
             if asked.ends_at <= now:
-                return 422, {"title": "ends_at is over: a silence ends in the future"}
+                raise HTTPException(422, "ends_at is over: a silence ends in the future")
             silence = Silence(
-                stable_id("silence", key),
+                # Keys are forgotten while silences stand: the same one may make another silence.
+                stable_id("silence", key, now.isoformat()),
                 asked.team,
                 asked.touchpoint,
                 asked.channel,
@@ -137,7 +137,7 @@ class Api:
         async def work(connection: db.Connection) -> Answer:
             now = self._clock.now()
             if not await store.end_silence(connection, silence_id, now):
-                return 404, {"title": "there is no such silence, or it has ended"}
+                raise HTTPException(404, "there is no such silence, or it has ended")
             await store.release(connection, [silence_id], now)
             await notify(connection, "deliveries")
             return 200, {"silence_id": silence_id, "ends_at": now.isoformat()}
@@ -146,14 +146,12 @@ class Api:
 
     async def test(self, request: Request) -> Response:
         """Send a test over a channel, the way of any alert, and say what came of it."""
-        web.require(request, self._tokens, ACT)
+        key = self._key(request)
         name = request.path_params["channel"]
         found = _channel(self._catalog(), name)
         if found is None:
             return web.problem(404, "there is no such channel", f"the catalog has no {name}")
-        trial = decide.trial(
-            *found, self._console_url, self._clock.now(), web.idempotency_key(request)
-        )
+        trial = decide.trial(*found, self._console_url, self._clock.now(), key)
         async with _at_hand(self._database) as connection:
             await record.owe(connection, [trial], self._clock.now())
         return await self._outcome(trial.alert_id)
@@ -173,23 +171,27 @@ class Api:
         return JSONResponse({**told, "accepted": delivered}, 200 if over else 202)
 
     async def _once(self, request: Request, action: str, raw: bytes, work: Work) -> Response:
-        """Do it once per Idempotency-Key; the same request gets the first result again."""
-        web.require(request, self._tokens, ACT)
-        key, fingerprint = web.idempotency_key(request), sha256(raw).hexdigest()
+        """Do it once per Idempotency-Key; the same request gets the first result again.
+
+        Of two at the same moment the second waits for the first. What the work refuses by raising
+        does not use the key up.
+        """
+        key, fingerprint = self._key(request), sha256(raw).hexdigest()
         async with _at_hand(self._database) as connection:
-            kept = await store.result_of(connection, action, key)
-            if kept is None:
+            kept = await store.claim_key(connection, action, key, fingerprint, self._clock.now())
+            if not kept.result:
                 status, body = await work(connection)
-                if status >= 400:
-                    return web.problem(status, str(body["title"]))
                 result = {"status": status, "body": dict(body)}
-                await store.keep_result(
-                    connection, action, key, fingerprint, result, self._clock.now()
-                )
+                await store.keep_result(connection, action, key, result)
                 return JSONResponse(dict(body), status)
-        if kept["fingerprint"] != fingerprint:
+        if kept.fingerprint != fingerprint:
             return web.problem(422, "this Idempotency-Key was used for something else")
-        return JSONResponse(kept["result"]["body"], kept["result"]["status"])
+        return JSONResponse(kept.result["body"], kept.result["status"])
+
+    def _key(self, request: Request) -> str:
+        """Return the key of a request that may act; keys belong to the holder of the token."""
+        holder = web.require(request, self._tokens, ACT)
+        return f"{holder}/{web.idempotency_key(request)}"
 
 
 @asynccontextmanager

@@ -315,8 +315,12 @@ set state = case when exists (select from cases where cases.case_id = deliveries
     next_at = $2::timestamptz + rank * interval '2 minutes'
 where silence_id = any($1::text[]) and state = 'silenced'
 
--- name: request_result
-select fingerprint, result from idempotency_keys where action = $1 and key = $2
+-- name: request_claim
+-- A key that is known is held as well: retention does not take it away meanwhile.
+insert into idempotency_keys as known (action, key, fingerprint, result, at)
+values ($1, $2, $3, '{}', $4)
+on conflict (action, key) do update set at = known.at
+returning fingerprint, result
 
 -- name: request_keep
-insert into idempotency_keys (action, key, fingerprint, result, at) values ($1, $2, $3, $4, $5)
+update idempotency_keys set result = $3 where action = $1 and key = $2

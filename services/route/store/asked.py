@@ -74,18 +74,24 @@ async def release(connection: db.Connection, silence_ids: Sequence[str], now: da
     await connection.execute(QUERIES["silenced_release"], list(silence_ids), now)
 
 
-async def result_of(connection: db.Connection, action: str, key: str) -> db.Row | None:
-    """Return fingerprint and result of a request that was answered before."""
-    return await connection.fetchrow(QUERIES["request_result"], action, key)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was asked under an idempotency key, and what came of it: nothing yet while it is new."""
+
+    fingerprint: str
+    result: Mapping[str, Any]
+
+
+async def claim_key(
+    connection: db.Connection, action: str, key: str, fingerprint: str, now: datetime
+) -> Kept:
+    """Take a key until the transaction ends, after whoever has it now, and say what it holds."""
+    [row] = await connection.fetch(QUERIES["request_claim"], action, key, fingerprint, now)
+    return Kept(row["fingerprint"], row["result"])
 
 
 async def keep_result(
-    connection: db.Connection,
-    action: str,
-    key: str,
-    fingerprint: str,
-    result: Mapping[str, Any],
-    now: datetime,
+    connection: db.Connection, action: str, key: str, result: Mapping[str, Any]
 ) -> None:
     """Answer the same request with the same result from now on."""
-    await connection.execute(QUERIES["request_keep"], action, key, fingerprint, dict(result), now)
+    await connection.execute(QUERIES["request_keep"], action, key, dict(result))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from services.route import store
 from services.route.http import Api
 from services.route.sweep import silence_over
 from shared import db, web
@@ -40,8 +43,19 @@ TOKENS: Tokens = {
     "reader": ("alerts:read",),
     "writer": ("cases:write",),
     "operator": ("alerts:read", "alerts:act"),
+    "other": ("alerts:read", "alerts:act"),
 }
+HOLDER = sha256(b"operator").hexdigest()[:16]
 KNOWN = catalog(None, team("care", hook("care-hook", "http://127.0.0.1:1/")))
+
+
+def a_silence(now: datetime) -> dict[str, str]:
+    return {
+        "team": "care",
+        "author": "ines",
+        "comment": "outage announced",
+        "ends_at": (now + timedelta(hours=1)).isoformat(),
+    }
 
 
 @pytest.fixture
@@ -117,12 +131,7 @@ async def test_a_silence_holds_alerts_back_until_it_is_lifted(
 ) -> None:
     known = catalog(None, team("care", hook("hook", webhook_sink.url("/hook"))))
     now = ShiftedClock().now()
-    body = {
-        "team": "care",
-        "author": "ines",
-        "comment": "outage announced",
-        "ends_at": (now + timedelta(hours=1)).isoformat(),
-    }
+    body = a_silence(now)
 
     made = await client.post("/v1/silences", headers=OPERATOR, json=body)
     twice = await client.post("/v1/silences", headers=OPERATOR, json=body)
@@ -139,6 +148,57 @@ async def test_a_silence_holds_alerts_back_until_it_is_lifted(
     async with delivering(loop_of(route_db, known)):
         await eventually(lambda: _delivered(route_db, webhook_sink, 1), within=10)
     assert (await client.get("/v1/silences", headers=READER)).json()["silences"] == []
+
+
+async def test_two_requests_with_one_key_at_the_same_moment_get_one_answer(
+    route_db: db.Database, client: httpx.AsyncClient
+) -> None:
+    body = a_silence(ShiftedClock().now())
+
+    made = await asyncio.gather(
+        *(client.post("/v1/silences", headers=OPERATOR, json=body) for _ in range(8))
+    )
+    async with route_db.transaction() as connection:  # one that has done its work and not committed
+        await store.claim_key(connection, "silence", f"{HOLDER}/k2", "another body", AT)
+        late = asyncio.create_task(
+            client.post("/v1/silences", headers={**OPERATOR, "idempotency-key": "k2"}, json=body)
+        )
+        await eventually(lambda: _somebody_waits(route_db), within=10)
+        await store.keep_result(connection, "silence", f"{HOLDER}/k2", {"status": 201, "body": {}})
+
+    assert {each.status_code for each in made} == {201}
+    assert [each.json() for each in made] == [made[0].json()] * 8
+    assert len(await rows(route_db, "silences")) == 1
+    assert (await late).status_code == 422
+
+
+async def test_a_key_is_its_holders_and_makes_another_silence_once_it_is_forgotten(
+    route_db: db.Database, client: httpx.AsyncClient
+) -> None:
+    body = a_silence(ShiftedClock().now())
+    theirs = {**OPERATOR, "authorization": "Bearer other"}
+
+    first = await client.post("/v1/silences", headers=OPERATOR, json=body)
+    second = await client.post("/v1/silences", headers=theirs, json={**body, "comment": "mine"})
+    async with route_db.transaction() as connection:
+        await connection.execute("delete from idempotency_keys")
+    third = await client.post("/v1/silences", headers=OPERATOR, json=body)
+
+    assert [each.status_code for each in (first, second, third)] == [201] * 3
+    assert len({each.json()["silence_id"] for each in (first, second, third)}) == 3
+
+
+async def test_what_was_refused_leaves_its_key_unused(
+    route_db: db.Database, client: httpx.AsyncClient
+) -> None:
+    body = a_silence(ShiftedClock().now())
+    refused = await client.post(
+        "/v1/silences", headers=OPERATOR, json={**body, "ends_at": AT.isoformat()}
+    )
+
+    assert refused.status_code == 422
+    assert await rows(route_db, "idempotency_keys") == []
+    assert (await client.post("/v1/silences", headers=OPERATOR, json=body)).status_code == 201
 
 
 async def test_a_silence_that_ends_by_itself_owes_only_what_nobody_took(
@@ -209,3 +269,9 @@ async def test_a_test_goes_the_way_of_any_alert_and_says_what_came_of_it(
 
 async def _delivered(database: db.Database, sink: WebhookSink, calls: int) -> bool:
     return len(sink.calls) == calls and set(await states(database)) == {"delivered"}
+
+
+async def _somebody_waits(database: db.Database) -> bool:
+    async with database.connection() as connection:
+        waits = "select exists (select from pg_locks where not granted)"
+        return bool(await connection.fetchval(waits))

@@ -28,7 +28,6 @@ from shared.records import Record
 from shared.timers import Sweep
 from shared.wake import Wake
 from tests.support.clock import START, ManualClock
-from tests.support.wait import eventually
 from tests.unit.ask.moments import (
     FILES,
     a_catalog,
@@ -153,23 +152,6 @@ async def test_two_batches_about_one_customer_at_once_are_one_ask(pool: db.Datab
     other = [a_signal(f"other-{n}", customer=f"c{n}") for n in reversed(range(20))]
     await asyncio.gather(hear(pool, *crowd), hear(pool, *other), hear(pool, *crowd))
     assert (await count(pool, "invitations"), await count(pool, "decisions")) == (20, 40)
-
-
-async def test_decisions_about_one_customer_take_turns(pool: db.Database) -> None:
-    await hear(pool, a_profile("token"), a_signal("old", at=START - timedelta(days=7)))
-    async with pool.transaction() as connection:
-        await a_desk().hear(connection, items(a_signal("e1")), START)
-        second = asyncio.create_task(hear(pool, a_signal("e2")))
-        waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-
-        async def blocked() -> bool:
-            async with pool.connection() as other:
-                return bool(await other.fetchval(waiting)) or second.done()
-
-        await eventually(blocked, within=10)
-    await second
-    found = await decisions(pool)
-    assert (found["e1/delivered"], found["e2/delivered"]) == ("ask", "cap_person")
 
 
 async def test_an_event_of_last_week_mails_nobody(pool: db.Database) -> None:

@@ -36,7 +36,7 @@ from shared.errors import TouchbackError, Unavailable, UnreadableMessage
 from shared.records import Record
 
 REFUSED = 1
-_TOLD = {"unused": "signals"}
+_TOLD = {"unused": "signals", "profile": "contact cards"}
 _STYLES = {"refused": "red", "skipped": "dim", "unused": "yellow"}
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="JSON, JSON lines, or - .")]
@@ -320,10 +320,13 @@ def propose_yaml(source: str, topic: str, found: Sequence[Record]) -> tuple[str,
         for line in explain(record, draft.sources[0].entry, "", frozenset())
     ]
     kinds = Counter(line.kind for line in lines)
-    mapped = kinds["unused"]
+    mapped = kinds["unused"] + kinds["profile"]
     told = ", ".join(f"{count} {_TOLD.get(kind, kind)}" for kind, count in sorted(kinds.items()))
-    refused = [f"first refused: {line.what}" for line in lines if line.kind == "refused"]
-    return yaml(source, topic, proposed, [f"of {len(found)} samples: {told}", *refused[:1]]), mapped
+    remarks = [f"of {len(found)} samples: {told}"]
+    if mapped and not kinds["unused"]:
+        remarks.append("no signals: these say where to reach customers, and nothing to ask about")
+    remarks += [f"first refused: {line.what}" for line in lines if line.kind == "refused"][:1]
+    return yaml(source, topic, proposed, remarks), mapped
 
 
 def _form(found: Sequence[Record]) -> Format:
@@ -360,8 +363,8 @@ def add_infer(app: typer.Typer) -> None:
     ) -> None:
         """Propose a mapping for sample messages, as YAML for sources.yaml, to start from.
 
-        Remarks say what it was unsure of, and how many samples the proposal maps. Exits with 1
-        when there is none.
+        Remarks say what it was unsure of, which zone it took a local time to be in, and how many
+        samples become signals or contact cards. Exits with 1 when none does.
         """
         try:
             found = list(records(files, topic, given_headers(headers or ())))

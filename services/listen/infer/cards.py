@@ -64,12 +64,11 @@ def card(
     if "name" not in found:
         found |= _whole_name(group, near)
     fields |= found | _zone_of_account(group)
-    remarks = [f"customer: {who.doubt}"] if who.doubt else []
+    doubts = {"customer": who.doubt, "updated_at": at.doubt if at else ""}
     if path := near(names.VALUES, _is_amount):
         fields["value"] = optional(path)
-    told = _consent(group, near, source)
-    if told:
-        remarks.append("consent: check that it covers surveys")
+    told, more = _consent(group, near, source)
+    remarks = [f"{name}: {doubt}" for name, doubt in {**doubts, **more}.items() if doubt]
     return Card(None, None, fields | told, remarks)
 
 
@@ -133,14 +132,21 @@ def _zone_of_account(group: Sequence[Sample]) -> dict[str, str]:
     return {}
 
 
-def _consent(group: Sequence[Sample], near: Near, source: str) -> dict[str, str]:
+def _consent(
+    group: Sequence[Sample], near: Near, source: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return whether, where and when consent was given, and what is doubtful about that."""
     path = near(names.CONSENTS, lambda value: isinstance(value, bool))
     if path is None or path not in common(group):
-        return {}
+        return {}, {}
     told = {
         "consent": f'{rule(path)} == true ? "granted" : "refused"',
         "consent_source": f'"{source}"',
     }
+    doubts = {"consent": "check that it covers surveys"}
     when = near(names.CONSENTED, _is_text)
     reading = times.reading(_values(group, when)) if when in common(group) and when else None
-    return {**told, "consent_at": reading.template.format(rule(when))} if reading and when else told
+    if reading and when:
+        told["consent_at"] = reading.template.format(rule(when))
+        doubts["consent_at"] = reading.doubt
+    return told, doubts

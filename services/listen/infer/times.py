@@ -21,8 +21,9 @@ _FORMS = (
     *("%Y/%m/%d", "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日", "%Y%m%d%H%M%S"),
     *("%a, %d %b %Y %H:%M:%S %z", "%Y-%m-%d %H:%M:%S %z"),
 )
-_NO_ZONE = "the time names no zone, UTC is assumed"
-_NO_TIME = "a day without a time, taken as its beginning in UTC"
+_OTHER = 'where it is another, write that in place of "UTC", such as "Europe/Berlin"'
+_NO_ZONE = f"the time names no zone, UTC is assumed; {_OTHER}"
+_NO_TIME = f"a day without a time, taken as its beginning in UTC; {_OTHER}"
 
 
 class Reading(NamedTuple):

@@ -154,7 +154,8 @@ def test_times_without_a_zone_and_in_milliseconds_are_remarked(tmp_path: Path) -
         {"type": "b", "id": "2", "customer": 2, "at": 1772438400000},
     ]
     result = run("infer", written(tmp_path, "\n".join(map(json.dumps, lines))))
-    assert "# occurred_at: the time names no zone, UTC is assumed" in result.stdout
+    told = 'UTC is assumed; where it is another, write that in place of "UTC"'
+    assert f"# occurred_at: the time names no zone, {told}" in result.stdout
     assert "occurred_at: 'millis(body.at)'" in result.stdout
     assert "# of 2 samples: 2 signals" in result.stdout
 
@@ -172,3 +173,14 @@ def test_a_proposal_that_refuses_a_sample_says_why(tmp_path: Path) -> None:
     result = run("infer", written(tmp_path, '{"type": "a", "id": "1", "customer": "c"}'))
     assert "# of 1 samples: 1 refused" in result.stdout
     assert "# first refused: source my-source, line 6: occurred_at: the record" in result.stdout
+
+
+def test_contact_cards_alone_are_a_proposal_that_says_what_it_is(tmp_path: Path) -> None:
+    customer = {"id": "c-1", "email": "ada@x.example", "accepts_marketing": True}
+    customer |= {"updated_at": "2026-03-02 08:00:00", "accepts_marketing_updated_at": "2026-03-01"}
+    result = run("infer", written(tmp_path, json.dumps({"customers": [customer]})))
+    assert result.exit_code == 0, result.stdout
+    assert "# of 1 samples: 1 contact cards" in result.stdout
+    assert "# no signals: these say where to reach customers" in result.stdout
+    assert "# updated_at: the time names no zone, UTC is assumed" in result.stdout
+    assert "# consent_at: a day without a time, taken as its beginning in UTC" in result.stdout

@@ -42,7 +42,7 @@ console:
   topics: [touchback.cases, touchback.alerts, touchback.decisions, touchback.invitations, touchback.responses, touchback.profiles]
   egress: []
   calls: [close, listen]
-  ingress: [/, /live, /v1, /cases, /customers, /causes, /you, /sign-in, /sign-out, /static]
+  ingress: [/, /live, /v1, /cases, /customers, /causes, /journey, /you, /sign-in, /sign-out, /static]
   env:
     TOUCHBACK_CONSOLE_URL: {{ .Values.consoleUrl | quote }}
     TOUCHBACK_CONSOLE_PROXIES: {{ join "," .Values.consoleProxies | quote }}

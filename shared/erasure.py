@@ -17,7 +17,7 @@ from shared import db, kernel
 from shared.consume import Handle, Item, own_messages
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Message
-from shared.contracts.cases import Alert, CaseEvent
+from shared.contracts.cases import Alert, CaseEvent, chosen
 from shared.contracts.envelope import Event, decode, encode
 from shared.contracts.responses import Feedback, OptOut, Response
 from shared.contracts.signals import Answer, CustomerErased, Profile, Signal
@@ -235,7 +235,8 @@ def sifted(event: Event, stones: Mapping[str, datetime]) -> Event:
     if isinstance(body, Response):
         taken_at = stones.get(response_key(body.response_id))
         if taken_at is not None and body.at <= taken_at:
-            return replace(event, body=body.model_copy(update={"comment": None}))
+            kept = {key: body.answers[key] for key in ("parts", "withdrawn") if key in body.answers}
+            return replace(event, body=body.model_copy(update={"comment": None, "answers": kept}))
     return event
 
 
@@ -274,5 +275,5 @@ def _about(event: Event, name: str) -> Event:
 
 
 def _wordless(body: CaseEvent) -> CaseEvent:
-    score = body.score.model_copy(update={"comment": None})
+    score = body.score.model_copy(update={"comment": None, **chosen({})})
     return body.model_copy(update={"score": score})

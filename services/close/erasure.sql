@@ -21,7 +21,8 @@ update cases set customer_id = $2, snapshot = $3 where case_id = $1
 delete from idempotency_keys where case_id = any($1::text[])
 
 -- name: take_back_comments
-update case_events set body = body #- '{score,comment}'
+update case_events
+set body = body #- '{score,comment}' #- '{score,reasons}' #- '{score,effort}' #- '{score,contact_wanted}'
 where case_id = any($1::text[]) and body->'score'->>'response_id' = any($2::text[])
 
 -- name: take_back_answers

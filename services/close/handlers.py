@@ -12,7 +12,7 @@ from services.close.model import Action, Answered, Attach, Case, Changed, Raised
 from services.close.policy import Policy
 from shared import db
 from shared.consume import Item
-from shared.contracts.cases import Alert, CaseEvent, CaseScore
+from shared.contracts.cases import Alert, CaseEvent, CaseScore, chosen
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Response
 from shared.tallies import Tally
@@ -172,9 +172,8 @@ def _rescored(batch: _Batch, response: Response, now: datetime) -> None:
     if case is None or response.score is None or response.band is None:
         return
     seen = case.event.score
-    score = seen.model_copy(
-        update={"score": response.score, "band": response.band, "comment": response.comment}
-    )
+    news = {"score": response.score, "band": response.band, "comment": response.comment}
+    score = seen.model_copy(update={**news, **chosen(response.answers)})
     others = sum(1 for case_id, _ in batch.scores if case_id == case.id) > 1
     if seen.response_id == response.response_id:
         batch.act(case, Rescored(score, others), now)

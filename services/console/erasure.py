@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.console import store
 from shared import db, sql, wake
-from shared.contracts.cases import CaseEvent
+from shared.contracts.cases import CaseEvent, chosen
 from shared.contracts.responses import Response
 from shared.erasure import anonymous_case
 
@@ -29,7 +29,7 @@ async def take_back(connection: db.Connection, said: Sequence[Response]) -> None
     """Forget what was written in these responses, also where it stands as a word on a case."""
     responses = [each.response_id for each in said]
     for row in await connection.fetch(QUERIES["cases_with"], responses):
-        score = {**row["snapshot"]["score"], "comment": None}
+        score = {**row["snapshot"]["score"], "comment": None, **chosen({})}
         left = CaseEvent.model_validate({**row["snapshot"], "score": score})
         document = left.model_dump(mode="json", exclude_none=True)
         words = store.searched(left)

@@ -7,7 +7,8 @@ where alert_id in (select digest_id from deliveries where customer_id = $1 and d
 -- Nobody can be contacted about these any more. What is being sent at this moment is told by its
 -- fence that nobody waits for its outcome.
 update deliveries
-set customer_id = $2, notice = notice - array['comment', 'correlation', 'about'], fence = fence + 1,
+set customer_id = $2, notice = notice - array['comment', 'correlation', 'about', 'reasons', 'effort', 'contact_wanted'],
+    fence = fence + 1,
     state = case when state in ('due', 'silenced', 'gathered') then 'spared' else state end
 where customer_id = $1
 
@@ -15,4 +16,4 @@ where customer_id = $1
 update cases set customer_id = $2 where customer_id = $1
 
 -- name: take_back
-update deliveries set notice = notice - 'comment' where response_id = any($1::text[])
+update deliveries set notice = notice - array['comment', 'reasons', 'effort', 'contact_wanted'] where response_id = any($1::text[])

@@ -223,6 +223,9 @@ class Notice(BaseModel):
     stage: Stage | None = None
     score: NoticeScore | None = None
     comment: str | None = None
+    reasons: tuple[str, ...] = ()
+    effort: int | None = None
+    contact_wanted: bool = False
     language: str | None = None
     deadlines: tuple[NoticeDeadline, ...] = ()
     received_at: Moment

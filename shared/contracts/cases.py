@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -62,6 +63,24 @@ class CaseScore(Message):
     channel: Name
     received_at: Moment
     source: Literal["response", "signal", "feedback"] = "response"
+    reasons: tuple[str, ...] = ()
+    effort: int | None = None
+    contact_wanted: bool = False
+
+
+def chosen(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was answered beside score and comment as a case's score has it.
+
+    Answers come from tools too: what is not understood is left out.
+    """
+    listed, effort = answers.get("reasons"), answers.get("effort")
+    names = listed if isinstance(listed, (list, tuple)) else ()
+    said = isinstance(effort, int) and not isinstance(effort, bool) and 1 <= effort <= 5
+    return {
+        "reasons": tuple(each[:128] for each in names if isinstance(each, str) and each)[:8],
+        "effort": effort if said else None,
+        "contact_wanted": answers.get("contact_wanted") is True,
+    }
 
 
 class Deadline(Message):

@@ -106,6 +106,7 @@ class Cases:
             causes=causes,
             named=self._named(event.team),
             cause_name=self._cause_name(request, event),
+            chosen=self._chosen(request, event),
             how=HOW,
         )
 
@@ -115,6 +116,17 @@ class Cases:
             return self._paper.catalog().team(team).root_causes
         except NotInCatalog:
             return ()
+
+    def _chosen(self, request: Request, event: CaseEvent) -> list[str]:
+        """Return the reasons that the customer chose, as the survey says them."""
+        try:
+            offered = self._paper.catalog().survey(event.score.survey).reasons
+        except NotInCatalog:
+            return list(event.score.reasons)
+        bands = (offered.low, offered.mid, offered.high)
+        labels = {each.reason: each.label for band in bands for each in band}
+        text = self._paper.speech(request).text
+        return [text(labels[each]) if each in labels else each for each in event.score.reasons]
 
     def _cause_name(self, request: Request, event: CaseEvent) -> str:
         names = {each.cause: each.name for each in self._named(event.team)}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from babel import Locale, UnknownLocaleError
+
 from services.route import policy
 from services.route.channels.words import Language, say
 from services.route.model import Letter, Notice, NoticeItem, NoticeScore
@@ -92,9 +94,10 @@ def words_of(name: str) -> str:
     return name.replace("-", " ").capitalize()
 
 
-def score_of(score: NoticeScore) -> str:
+def score_of(score: NoticeScore, language: Language) -> str:
     """Return a score as people say it."""
-    return f"{score.metric.upper()} {score.score}"
+    name = say(language, "experience") if score.metric == "experience" else score.metric.upper()
+    return f"{name} {score.score}"
 
 
 def _title(letter: Letter, language: Language) -> str:
@@ -114,7 +117,7 @@ def _title(letter: Letter, language: Language) -> str:
             return say(language, "title.test", channel=letter.channel.channel)
         case "team.summary":
             return say(language, "title.summary", team=letter.team.name)
-    return " · ".join([*([score_of(notice.score)] if notice.score else []), touchpoint])
+    return " · ".join([*([score_of(notice.score, language)] if notice.score else []), touchpoint])
 
 
 def _subject(title: str, notice: Notice, due: dict[str, str], language: Language) -> str:
@@ -151,7 +154,7 @@ def _owner(letter: Letter) -> str:
 def _facts(
     notice: Notice, due: dict[str, str], zone: str, language: Language
 ) -> tuple[tuple[str, str], ...]:
-    reason = notice.reason if notice.type == "channel.failing" else None
+    failure = notice.reason if notice.type == "channel.failing" else None
     state = notice.state if notice.case_id and notice.state != "assigned" else None
     to_take = notice.state in (None, "new", "assigned") and "acknowledge" in due
     found = [
@@ -160,22 +163,34 @@ def _facts(
         ("Resolve by", f"{due['resolve']} ({zone})" if "resolve" in due else None),
         ("State", say(language, state) if state else None),
         ("Taken by", notice.assignee),
+        ("Wants contact", say(language, "yes") if notice.contact_wanted else None),
+        ("Chosen", ", ".join(notice.reasons)),
+        ("Effort", f"{notice.effort} / 5" if notice.effort else None),
+        ("Language", notice.language and _named(notice.language, language)),
         ("Reference", notice.correlation or notice.about),
         ("Stage", notice.stage and say(language, notice.stage)),
         ("Product", notice.product),
         ("Agent", notice.agent),
         ("Because", notice.because),
-        ("Reason", reason),
+        ("Reason", failure and say(language, f"failure.{failure}")),
         *((figure.name, figure.text) for figure in notice.figures),
     ]
     return tuple((say(language, name), text) for name, text in found if text)
+
+
+def _named(code: str, language: Language) -> str:
+    """Return the name of a language; the code itself where nobody knows it."""
+    try:
+        return Locale.parse(code, sep="-").get_display_name(language) or code
+    except (UnknownLocaleError, ValueError):
+        return code
 
 
 def _line(item: NoticeItem, letter: Letter, now: datetime) -> Line:
     language, zone = letter.team.language, letter.team.time_zone
     due = item.contact_by and local_time(item.contact_by, now, zone, language)
     parts = [
-        score_of(item.score) if item.score else None,
+        score_of(item.score, language) if item.score else None,
         say(language, item.priority),
         say(language, "contact by", time=due) if due else None,
         item.case_id and say(language, "case", case=item.case_id[:6]),

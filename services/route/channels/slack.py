@@ -197,9 +197,9 @@ def _blocks(shown: Card) -> list[dict[str, Any]]:
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}},
         _section("\n".join(shown.lead)),
     ]
-    if shown.facts:
-        fields = [_mrkdwn(f"*{escaped(n)}*\n{escaped(t)}", FIELD) for n, t in shown.facts]
-        blocks.append({"type": "section", "fields": fields[:FIELDS]})
+    fields = [_mrkdwn(f"*{escaped(n)}*\n{escaped(t)}", FIELD) for n, t in shown.facts]
+    for first in range(0, len(fields), FIELDS):
+        blocks.append({"type": "section", "fields": fields[first : first + FIELDS]})
     if shown.quote:
         quoted = "\n".join(f">{escaped(line)}" for line in shown.quote.splitlines())
         blocks.append({"type": "section", "text": _mrkdwn(quoted, TEXT)})

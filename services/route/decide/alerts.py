@@ -17,7 +17,8 @@ from services.route.model import (
     NoticeType,
 )
 from shared.business_time import ALWAYS
-from shared.catalog import SCALES, Catalog, Team
+from shared.catalog import SCALES, Catalog, NotInCatalog, Team
+from shared.catalog.fields import in_language
 from shared.contracts.cases import NOT_TAKEN, CaseEvent, CaseScore, Deadline
 from shared.contracts.envelope import stable_id
 
@@ -25,7 +26,7 @@ from shared.contracts.envelope import stable_id
 def alerts(event: CaseEvent, catalog: Catalog, console: str) -> list[Delivery]:
     """Return the alerts of a new case: one to each channel of its team."""
     team = known_team(catalog, event.team)
-    return to_team(_case_alert(event, _notice(event, console, "case.opened")), team)
+    return to_team(_case_alert(event, _notice(event, catalog, console, "case.opened")), team)
 
 
 def alerts_again(event: CaseEvent, catalog: Catalog, console: str, now: datetime) -> list[Delivery]:
@@ -34,7 +35,9 @@ def alerts_again(event: CaseEvent, catalog: Catalog, console: str, now: datetime
     `close` starts the clocks anew when it hears of the score; the notice shows them so.
     """
     renewed = tuple(_renewed(each, event, now) for each in event.deadlines)
-    notice = _notice(event.model_copy(update={"deadlines": renewed}), console, "case.reopened")
+    notice = _notice(
+        event.model_copy(update={"deadlines": renewed}), catalog, console, "case.reopened"
+    )
     team = known_team(catalog, event.team)
     return to_team(_case_alert(event, notice), team, event.score.response_id)
 
@@ -48,7 +51,7 @@ def raised(
     """
     sooner = {each.clock: each for each in event.deadlines}
     due = tuple(min(sooner.get(d.clock, d), d, key=lambda each: each.due_at) for d in known)
-    notice = _notice(event.model_copy(update={"deadlines": due}), console, "case.raised")
+    notice = _notice(event.model_copy(update={"deadlines": due}), catalog, console, "case.raised")
     round = f"case.raised/{event.score.response_id}"
     alert = replace(_case_alert(event, notice), round=round)
     return to_team(alert, known_team(catalog, event.team), round)
@@ -64,7 +67,7 @@ def handed_on(
 ) -> list[Delivery]:
     """Return the alerts to a team that a case has come to, or come back to, by what was done."""
     round = f"{type}/{event.version}"
-    alert = replace(_case_alert(event, _notice(event, console, type)), round=round)
+    alert = replace(_case_alert(event, _notice(event, catalog, console, type)), round=round)
     return to_team(alert, known_team(catalog, team), round)
 
 
@@ -187,7 +190,7 @@ def _case_alert(event: CaseEvent, notice: Notice) -> Delivery:
     )
 
 
-def _notice(event: CaseEvent, console: str, type: NoticeType) -> Notice:
+def _notice(event: CaseEvent, catalog: Catalog, console: str, type: NoticeType) -> Notice:
     return Notice(
         type=type,
         case_id=event.case_id,
@@ -199,6 +202,9 @@ def _notice(event: CaseEvent, console: str, type: NoticeType) -> Notice:
         stage=event.stage,
         score=notice_score(event.score),
         comment=shortened(event.score.comment, policy.COMMENT_IN_ALERT),
+        reasons=_reasons(event, catalog),
+        effort=event.score.effort,
+        contact_wanted=event.score.contact_wanted,
         language=event.score.language,
         deadlines=tuple(NoticeDeadline(clock=d.clock, due_at=d.due_at) for d in event.deadlines),
         received_at=event.score.received_at,
@@ -212,6 +218,18 @@ def _notice(event: CaseEvent, console: str, type: NoticeType) -> Notice:
         # The first step is the root, which everything goes through.
         because=shortened(" > ".join(event.routing_path[1:]), policy.RULES_IN_ALERT) or None,
     )
+
+
+def _reasons(event: CaseEvent, catalog: Catalog) -> tuple[str, ...]:
+    """Return what the customer chose, as the survey says it in the language of the team."""
+    language = known_team(catalog, event.team).language
+    try:
+        survey = catalog.survey(event.score.survey)
+    except NotInCatalog:
+        return event.score.reasons
+    offered = (survey.reasons.low, survey.reasons.mid, survey.reasons.high)
+    labels = {each.reason: in_language(each.label, language) for band in offered for each in band}
+    return tuple(labels.get(each, each) for each in event.score.reasons)
 
 
 def updatable(rows: Sequence[Delivery], cases: Mapping[str, CaseNow]) -> list[Delivery]:

@@ -27,6 +27,7 @@ from shared.contracts.cases import (
     Clock,
     Deadline,
     EscalationAt,
+    chosen,
 )
 from shared.contracts.envelope import stable_id
 from shared.contracts.responses import Feedback, Response
@@ -157,6 +158,7 @@ def _score(heard: Heard, score: int) -> CaseScore:
         channel=response.channel,
         received_at=response.received_at,
         source=heard.source,
+        **chosen(response.answers),
     )
 
 

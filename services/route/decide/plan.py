@@ -93,14 +93,15 @@ def _begin(alert: Delivery, place: Place, storm: _Storm, wait: timedelta) -> Non
     due = storm.now + policy.GATHER
     if last is not None:
         due = max(due, last + policy.STORM_SPAN)
-    notice = Notice.model_validate(alert.notice).model_copy(
-        update={
-            "type": "alerts.digest",
-            "case_id": None,
-            "score": None,
-            "comment": None,
-            "deadlines": (),
-        }
+    first = Notice.model_validate(alert.notice)
+    # Nothing of what the first one says of its customer: it is one of many.
+    notice = Notice(
+        type="alerts.digest",
+        team=first.team,
+        priority=first.priority,
+        touchpoint=first.touchpoint,
+        received_at=first.received_at,
+        console_url=first.console_url,
     )
     digest = replace(
         alert,

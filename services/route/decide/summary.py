@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Literal
@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 from services.route.decide.tidings import trial
 from services.route.model import Delivery, Notice, NoticeFigure
 from shared.catalog import Channel, Team
+from shared.catalog.fields import in_language
 from shared.contracts.cases import CaseState, Clock, Deadline
 from shared.contracts.envelope import stable_id
 
 SPANS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
 AT = time(8)
+_UNITS: Mapping[str, tuple[str, str]] = {"en": ("h", "d"), "zh": ("小时", "天")}
 LATE = timedelta(hours=12)
 """A summary that could not be told for so long is left out: the next one is near."""
 
@@ -68,7 +70,7 @@ def summary(
         console_url=f"{console}/",
         figures=tuple(
             NoticeFigure(name=n, text=t)
-            for n, t in [_span_of(since, team), *figures(cases, since, due)]
+            for n, t in [_span_of(since, team), *figures(cases, since, due, team)]
         ),
     )
     alert_id = summary_id(channel, due)
@@ -94,7 +96,9 @@ def _span_of(since: datetime, team: Team) -> tuple[str, str]:
     return "since", f"{there:%Y-%m-%d %H:%M} ({team.time_zone})"
 
 
-def figures(cases: Sequence[Kept], since: datetime, due: datetime) -> list[tuple[str, str]]:
+def figures(
+    cases: Sequence[Kept], since: datetime, due: datetime, team: Team
+) -> list[tuple[str, str]]:
     """Return the figures by name; shares say of how many, since few cases prove little."""
     recent = [case for case in cases if since <= case.opened_at < due]
     waiting = [case for case in cases if case.open and case.state != "resolved"]
@@ -105,9 +109,9 @@ def figures(cases: Sequence[Kept], since: datetime, due: datetime) -> list[tuple
         ("overdue", str(len(overdue))),
         ("acknowledge_in_time", _share(recent, "acknowledge", due)),
         ("contact_in_time", _share(recent, "contact", due)),
-        ("contact_median", _median(recent)),
-        ("root_causes", _causes(cases)),
-        ("oldest", _age(min((case.opened_at for case in waiting), default=None), due)),
+        ("contact_median", _median(recent, team)),
+        ("root_causes", _causes(cases, team)),
+        ("oldest", _age(min((case.opened_at for case in waiting), default=None), due, team)),
     ]
     return [(name, text) for name, text in found if text]
 
@@ -124,25 +128,27 @@ def _share(cases: Sequence[Kept], clock: Clock, due: datetime) -> str:
     return f"{met} / {len(decided)}" if decided else ""
 
 
-def _median(cases: Sequence[Kept]) -> str:
+def _median(cases: Sequence[Kept], team: Team) -> str:
     taken = [
         (d.met_at - (d.started_at or case.opened_at)).total_seconds()
         for case in cases
         for d in case.first
         if d.clock == "contact" and d.met_at is not None
     ]
-    return _span(timedelta(seconds=statistics.median(taken))) if taken else ""
+    return _span(timedelta(seconds=statistics.median(taken)), team) if taken else ""
 
 
-def _causes(cases: Sequence[Kept]) -> str:
+def _causes(cases: Sequence[Kept], team: Team) -> str:
+    """The most frequent ones, as the team calls them."""
+    names = {each.cause: in_language(each.name, team.language) for each in team.root_causes}
     causes = Counter(case.root_cause for case in cases if case.root_cause)
-    return ", ".join(f"{cause} {count}" for cause, count in causes.most_common(3))
+    return ", ".join(f"{names.get(each, each)} {n}" for each, n in causes.most_common(3))
 
 
-def _age(opened_at: datetime | None, due: datetime) -> str:
-    return "" if opened_at is None else _span(due - opened_at)
+def _age(opened_at: datetime | None, due: datetime, team: Team) -> str:
+    return "" if opened_at is None else _span(due - opened_at, team)
 
 
-def _span(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    return f"{hours / 24:.1f} d" if hours >= 48 else f"{hours:.1f} h"
+def _span(span: timedelta, team: Team) -> str:
+    hours, (hour, day) = span.total_seconds() / 3600, _UNITS[team.language]
+    return f"{hours / 24:.1f} {day}" if hours >= 48 else f"{hours:.1f} {hour}"

@@ -227,6 +227,17 @@ async def test_a_corrected_score_ends_a_case_nobody_has_taken(close: db.Database
     )
 
 
+async def test_what_the_customer_adds_stands_on_the_case(close: db.Database) -> None:
+    await take(close, told(an_event(policy=RULES)))
+    said = {"reasons": ["slow"], "effort": 4, "contact_wanted": True}
+    await take(
+        close, answer("low", "r-c1", "amended", correlation=None, comment="call me", answers=said)
+    )
+    score = (await the_case(close)).score
+    assert (score.comment, score.reasons, score.effort) == ("call me", ("slow",), 4)
+    assert score.contact_wanted
+
+
 async def test_a_corrected_score_stays_with_whoever_has_the_case(close: db.Database) -> None:
     await take(close, told(an_event(policy=RULES)))
     async with close.transaction() as connection:

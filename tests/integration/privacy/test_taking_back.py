@@ -44,6 +44,30 @@ async def test_nobody_keeps_the_words_and_everybody_the_score(said: House) -> No
     assert (case["customer_id"], case["snapshot"]["score"]["score"]) == (KIM, 1)
 
 
+async def test_what_they_chose_is_forgotten_with_their_words(said: House) -> None:
+    answers = {"reasons": ["late-bird"], "effort": 5, "contact_wanted": True}
+    whose = {"customer_id": "sam", "response_id": "of-sam", "correlation": None}
+    chosen = (await response_of(said)).model_copy(update={"answers": answers, **whose})
+    await said.tell("touchback.response.completed.v1", chosen, "c", "collect")
+    await said.settle()
+    found = {each.partition(".")[0] for each in await said.traces("late-bird")}
+    assert found >= {"route", "close", "console"}
+    (case,) = await said.rows("close", "select snapshot from cases where customer_id = 'sam'")
+    score = case["snapshot"]["score"]
+    assert {name: score[name] for name in answers} == answers
+
+    await take_back(said, chosen)
+    await said.execute("console", "delete from cases")  # who begins anew reads it all again
+    for record in [each for each in said.said if b"late-bird" in (each.value or b"")]:
+        for service in ("route", "close", "console"):
+            await said.execute(service, "delete from inbox")
+        await said.hand_out(record)
+    await said.settle()
+    assert await said.traces("late-bird") == []
+    (case,) = await said.rows("close", "select snapshot from cases where customer_id = 'sam'")
+    assert not case["snapshot"]["score"]["contact_wanted"]
+
+
 async def test_what_comes_later_does_not_bring_the_words_back(said: House) -> None:
     await take_back(said, await response_of(said))
     await said.execute("collect", "delete from responses")

@@ -164,10 +164,15 @@ DETAIL = {
 
 
 def test_whoever_takes_a_case_reads_in_detail_what_it_is_about_and_by_when() -> None:
-    assert dict(card(letter(**DETAIL), AT).facts) == {
+    chosen = {"reasons": ("It took too long", "Not solved"), "effort": 4, "contact_wanted": True}
+    assert dict(card(letter(**DETAIL, **chosen), AT).facts) == {
         "Take by": "13:00 (UTC)",
         "Contact by": "16:00 (UTC)",
         "Resolve by": "5 Mar 12:00 (UTC)",
+        "Wants to be contacted": "yes",
+        "Reasons chosen": "It took too long, Not solved",
+        "Effort": "4 / 5",
+        "Customer's language": "English",
         "Reference": "bill-4711",
         "Stage": "purchase",
         "Product": "Fibre 500",
@@ -176,6 +181,8 @@ def test_whoever_takes_a_case_reads_in_detail_what_it_is_about_and_by_when() -> 
     }
     theirs = dict(card(letter(language="zh", **DETAIL), AT).facts)
     assert (theirs["解决时限"], theirs["环节"]) == ("3月5日 12:00 (UTC)", "购买")
+    assert theirs["客户语言"] == "英语"
+    assert "Wants to be contacted" not in dict(card(letter(**DETAIL), AT).facts)
     assert "Take by" not in dict(card(letter(state="acknowledged", **DETAIL), AT).facts)
 
 

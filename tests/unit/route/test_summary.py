@@ -11,6 +11,7 @@ from services.route.channels.mail import compose
 from services.route.decide.summary import Kept, figures, slot, summary, summary_id
 from services.route.model import Letter, Notice
 from shared.catalog import Channel
+from shared.catalog.owners import RootCause
 from shared.contracts.cases import Clock, Deadline
 from tests.unit.route.catalogs import hook, team
 
@@ -41,7 +42,7 @@ def test_the_figures_are_those_of_the_span_with_how_many_they_rest_on() -> None:
         Kept("assigned", True, SINCE - timedelta(days=9), (), None, ()),
     ]
 
-    assert dict(figures(cases, SINCE, DUE)) == {
+    assert dict(figures(cases, SINCE, DUE, team("care"))) == {
         "opened": "3",
         "open": "3",
         "overdue": "1",
@@ -60,14 +61,30 @@ def test_a_case_that_came_back_counts_by_its_first_cycle_and_is_overdue_by_its_l
     again = (_deadline("contact", 8, 20).model_copy(update={"cycle": 2}), _deadline("resolve", 9))
     cases = [Kept("assigned", True, opened, again, None, first)]
 
-    found = dict(figures(cases, SINCE, DUE))
+    found = dict(figures(cases, SINCE, DUE, team("care")))
 
     assert (found["contact_in_time"], found["contact_median"]) == ("1 / 1", "1.0 h")
     assert found["overdue"] == "1"
 
 
+def test_a_team_reads_root_causes_and_spans_in_its_own_words() -> None:
+    late = RootCause(cause="late", name={"en": "Delivered late", "zh": "配送延误"})
+    theirs = team("care").model_copy(update={"language": "zh", "root_causes": (late,)})
+    cases = [
+        _case(_deadline("contact", 4, 2), cause="late"),
+        Kept("assigned", True, SINCE - timedelta(days=9), (), "unnamed"),
+    ]
+    found = dict(figures(cases, SINCE, DUE, theirs))
+    assert found["root_causes"] == "配送延误 1, unnamed 1"
+    assert (found["contact_median"], found["oldest"]) == ("2.0 小时", "10.0 天")
+
+
 def test_a_team_without_cases_has_only_counts() -> None:
-    assert figures([], SINCE, DUE) == [("opened", "0"), ("open", "0"), ("overdue", "0")]
+    assert figures([], SINCE, DUE, team("care")) == [
+        ("opened", "0"),
+        ("open", "0"),
+        ("overdue", "0"),
+    ]
 
 
 @pytest.mark.parametrize(

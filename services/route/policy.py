@@ -28,6 +28,8 @@ SCHEDULES: Mapping[Kind, tuple[timedelta, ...]] = {
 for a day; systems into the second day."""
 
 JITTER = 0.2
+LONGEST_ASKED = timedelta(minutes=10)
+"""So long a receiver may ask us to wait, whatever the schedule says."""
 RETRIED: frozenset[Failure] = frozenset(
     {
         "timeout",

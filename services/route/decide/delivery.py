@@ -53,5 +53,8 @@ def after_failure(
     base = schedule[attempt]
     following = schedule[attempt + 1] if attempt + 1 < len(schedule) else base * 2
     if refused.retry_after is not None:
-        return Again(min(max(refused.retry_after, base), following))
+        # Honoured up to the next slot, or for some minutes where slots are close together: by then
+        # others have been told, and a receiver that asks for days would get its alert too late.
+        longest = max(following, policy.LONGEST_ASKED)
+        return Again(max(base, min(refused.retry_after, longest)))
     return Again(base * (1 + policy.JITTER * (2 * chance() - 1)))

@@ -35,7 +35,7 @@ def test_a_passing_failure_is_tried_again_as_often_as_the_schedule_says(
 
 
 @given(KINDS, st.integers(1, 4), st.timedeltas(timedelta(0), timedelta(days=9)))
-def test_retry_after_is_honoured_between_this_slot_and_the_next(
+def test_retry_after_is_honoured_between_this_slot_and_the_next_or_ten_minutes(
     kind: Kind, attempt: int, asked: timedelta
 ) -> None:
     schedule = [*SCHEDULES[kind], SCHEDULES[kind][-1] * 2]
@@ -43,9 +43,26 @@ def test_retry_after_is_honoured_between_this_slot_and_the_next(
     step = after_failure(kind, attempt, Refused("rate_limited", asked), lambda: 0.5)
 
     if isinstance(step, Again):
-        base, following = schedule[attempt], schedule[attempt + 1]
-        assert base <= step.delay <= following
-        assert step.delay == asked or not base <= asked <= following
+        base, longest = schedule[attempt], max(schedule[attempt + 1], timedelta(minutes=10))
+        assert base <= step.delay <= longest
+        assert step.delay == asked or not base <= asked <= longest
+
+
+@pytest.mark.parametrize(
+    ("kind", "attempt", "asked", "waited"),
+    [
+        pytest.param("slack", 1, 120, 120, id="longer than the next slot"),
+        pytest.param("slack", 1, 601, 600, id="longer than ten minutes"),
+        pytest.param("slack", 1, 1, 5, id="shorter than the schedule"),
+        pytest.param("webhook", 2, 1200, 1200, id="up to a slot that is further away"),
+    ],
+)
+def test_a_receiver_may_ask_for_some_minutes(
+    kind: Kind, attempt: int, asked: int, waited: int
+) -> None:
+    refused = Refused("rate_limited", timedelta(seconds=asked))
+
+    assert after_failure(kind, attempt, refused, lambda: 0.5) == Again(timedelta(seconds=waited))
 
 
 @pytest.mark.parametrize("failure", sorted(set(get_args(Failure)) - RETRIED))

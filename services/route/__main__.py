@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -43,14 +44,12 @@ def try_out(
         int,
         typer.Option(min=1, help="How many low scores the customer gave lately, with this one."),
     ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say which team would own a low score, and by which rules."""
     wanted = [_expected(each) for each in expect or ()]
     assigned = assign(_response(event), _routing(catalog), low_scores)
-    typer.echo(f"team      {assigned.team}")
-    typer.echo(f"priority  {assigned.priority}")
-    typer.echo(f"because   {assigned.reason}" + (f": {assigned.error}" if assigned.error else ""))
-    typer.echo(f"path      {' > '.join(assigned.path)}")
+    typer.echo(json.dumps(asdict(assigned), indent=2) if as_json else _owner(assigned))
     missed = [(name, value) for name, value in wanted if getattr(assigned, name) != value]
     for name, value in missed:
         found = getattr(assigned, name)
@@ -78,6 +77,18 @@ def cover(
         typer.echo(json.dumps(_plain(found), indent=2))
     else:
         _print(found, root)
+
+
+def _owner(assigned: Assigned) -> str:
+    because = f"{assigned.reason}: {assigned.error}" if assigned.error else assigned.reason
+    return "\n".join(
+        [
+            f"team      {assigned.team}",
+            f"priority  {assigned.priority}",
+            f"because   {because}",
+            f"path      {' > '.join(assigned.path)}",
+        ]
+    )
 
 
 @contextmanager

@@ -33,6 +33,15 @@ def test_it_prints_the_path_and_the_team(tmp_path: Path) -> None:
     assert 'root > 1: response.touchpoint == "first-bill"' in printed
 
 
+def test_a_program_reads_the_same_as_json(tmp_path: Path) -> None:
+    code, printed = _run(tmp_path, "--json", "--expect", "team=billing-care")
+
+    found = json.loads(printed)
+    assert (code, found["team"], found["priority"]) == (0, "billing-care", "normal")
+    assert (found["reason"], found["error"]) == ("rule_matched", None)
+    assert found["path"] == ["root", '1: response.touchpoint == "first-bill"']
+
+
 def test_another_team_than_expected_is_exit_code_1(tmp_path: Path) -> None:
     code, printed = _run(tmp_path, "--expect", "team=support-leads")
 

@@ -35,6 +35,9 @@ AWAY = (
 )
 """What PostgreSQL being away, restarting, overloaded or undoing a deadlock looks like from here."""
 
+UNKEEPABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""What a text with U+0000 in it looks like from here."""
+
 NOT_THE_RECORD = (
     *AWAY,
     asyncpg.SyntaxOrAccessError,

@@ -157,6 +157,7 @@ class Runtime:
                 HTTPException: web.on_http_error,
                 Exception: web.on_fault,
                 **dict.fromkeys(db.AWAY, web.on_away),
+                **dict.fromkeys(db.UNKEEPABLE, web.on_unkeepable),
             },
         )
 

@@ -67,6 +67,13 @@ async def on_away(request: Request, error: Exception) -> Response:
     return response
 
 
+async def on_unkeepable(request: Request, error: Exception) -> Response:
+    """Exception handler: a path or query that PostgreSQL can neither keep nor look for."""
+    return problem(
+        400, "the address holds the character U+0000", "nothing is called so: leave it out"
+    )
+
+
 async def on_fault(request: Request, error: Exception) -> Response:
     """Exception handler: a fault of ours, logged without what the request held."""
     extra = {"action": "request_failed", "method": request.method, "fault": type(error).__name__}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.contracts.base import Moment, Name
 
@@ -14,6 +14,13 @@ class Body(BaseModel):
     """Base of request bodies: an unknown field is a mistake and is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _keepable(cls, value: object) -> object:
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError("holds the character U+0000, which nothing can keep: leave it out")
+        return value
 
 
 class CaseAction(Body):

@@ -38,7 +38,10 @@ async def http(close: db.Database, clock: ManualClock) -> AsyncIterator[httpx.As
     tokens = {"agent": may, "another": may, "reader": ("cases:read",)}
     app = Starlette(
         routes=Api(close, clock, tokens, lambda: POLICY).routes(),
-        exception_handlers={HTTPException: web.on_http_error},
+        exception_handlers={
+            HTTPException: web.on_http_error,
+            **dict.fromkeys(db.UNKEEPABLE, web.on_unkeepable),
+        },
     )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://close") as client:
@@ -181,6 +184,9 @@ async def test_who_may_not_act_changes_nothing(
         pytest.param("c1/reassign", {"team": "customer-care"}, 422, id="a reason is missing"),
         pytest.param("c1/acknowledge", {"extra": 1}, 422, id="an unknown field"),
         pytest.param("c1/close", {}, 404, id="an unknown action"),
+        pytest.param("c1/acknowledge", {"actor": "a\0b"}, 422, id="a name nothing can keep"),
+        pytest.param("c1/note", {"note": "a\0b"}, 422, id="a text nothing can keep"),
+        pytest.param("c%00/acknowledge", {}, 400, id="a case that cannot be"),
         pytest.param("c9/acknowledge", {}, 404, id="an unknown case"),
     ],
 )
@@ -201,6 +207,15 @@ async def test_a_case_is_read_with_its_history(http: httpx.AsyncClient) -> None:
     assert found["case"]["state"] == "acknowledged"
     assert [event["type"] for event in found["events"]] == ["opened", "acknowledged"]
     assert (await http.get("/v1/cases/c9", headers=AGENT)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/c%001", "?team=a%00b"])
+async def test_nothing_is_looked_for_under_what_no_name_can_hold(
+    http: httpx.AsyncClient, path: str
+) -> None:
+    found = await http.get(f"/v1/cases{path}", headers=AGENT)
+
+    assert found.status_code == 400
 
 
 async def test_cases_are_listed_by_team_and_state(http: httpx.AsyncClient) -> None:

@@ -62,7 +62,13 @@ def a_silence(now: datetime) -> dict[str, str]:
 async def client(route_db: db.Database) -> AsyncIterator[httpx.AsyncClient]:
     """Talks to the routes as they are mounted."""
     api = Api(route_db, TOKENS, ShiftedClock(), lambda: KNOWN, CONSOLE, Wake(route_db))
-    app = Starlette(routes=api.routes(), exception_handlers={HTTPException: web.on_http_error})
+    app = Starlette(
+        routes=api.routes(),
+        exception_handlers={
+            HTTPException: web.on_http_error,
+            **dict.fromkeys(db.UNKEEPABLE, web.on_unkeepable),
+        },
+    )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://route.test") as client:
         yield client
@@ -96,6 +102,7 @@ async def test_alerts_are_listed_newest_first_and_narrowed(
         pytest.param(READER, "?limit=0", 400, id="below the limit"),
         pytest.param(READER, "?limit=501", 400, id="above the limit"),
         pytest.param(READER, "?limit=500", 200, id="at the limit"),
+        pytest.param(READER, "?case=a%00b", 400, id="a case that cannot be"),
     ],
 )
 async def test_who_may_ask_for_what(
@@ -124,6 +131,18 @@ async def test_a_replayed_alert_is_delivered_again_with_the_same_id(
     assert len({call.headers["webhook-id"] for call in webhook_sink.calls}) == 1
     missing = await client.post("/v1/alerts/nothing/replay", headers=OPERATOR)
     assert missing.status_code == 404
+
+
+@pytest.mark.parametrize("field", ["team", "author", "comment"])
+async def test_a_silence_of_unkeepable_characters_is_refused(
+    client: httpx.AsyncClient, field: str
+) -> None:
+    ends = (ShiftedClock().now() + timedelta(hours=1)).isoformat()
+    body = {"team": "care", "author": "ines", "comment": "outage", "ends_at": ends}
+
+    refused = await client.post("/v1/silences", headers=OPERATOR, json={**body, field: "a\0b"})
+
+    assert (refused.status_code, "U+0000" in refused.json()["title"]) == (422, True)
 
 
 async def test_a_silence_holds_alerts_back_until_it_is_lifted(

@@ -25,7 +25,7 @@ returning response_id
 
 -- name: recovery_rates
 select team, root_cause, count(*) as answered,
-       count(*) filter (where band <> 'low') as agreed
+       count(*) filter (where band = 'high') as agreed
 from recovery_answers where at >= $1 and at < $2
 group by team, root_cause order by team, root_cause
 

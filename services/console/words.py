@@ -104,6 +104,7 @@ REASONS: Mapping[str, str] = {
     "low_score_after_resolution": N_("after it was resolved: it is open again"),
     "customer_disagrees": N_("the customer is not content with how it was put right"),
     "customer_agrees": N_("the customer agrees"),
+    "customer_undecided": N_("the customer finds it neither good nor bad"),
     "quiet_period": N_("the customer said nothing more"),
     "waited_long_enough": N_("the customer was waited for long enough"),
     "no_contact_in_time": N_("nobody reached the customer in time: the team has it back"),

@@ -225,6 +225,10 @@ def _answered(case: Case, action: Answered, now: datetime) -> Changed | Refused:
         why = {"actor": "customer", "note": action.comment}
         again = reopened(case, "reopened", "customer_disagrees", why, now)
         return replace(again, escalate=True)
+    if action.band == "mid":
+        # Neither content nor not: it is worth knowing, and the quiet period goes on.
+        said = {"actor": "customer", "note": action.comment}
+        return changed(case, "noted", "customer_undecided", said, now)
     if state == "closed":
         return Refused("not_possible", POSSIBLE[state])
     agreed = {"actor": "customer", "state": "closed", "note": action.comment}

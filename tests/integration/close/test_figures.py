@@ -37,11 +37,11 @@ async def test_recovery_is_counted_by_team_and_root_cause(
     http: httpx.AsyncClient, close: db.Database, clock: ManualClock
 ) -> None:
     await resolve(close)
-    await take(close, answer("high"))
+    await take(close, answer("mid", "a1"), answer("high", "a2"))
     clock.advance(timedelta(hours=2))
     found = (await http.get("/v1/recovery", headers=AGENT)).json()["recovery"]
     assert [(each["team"], each["root_cause"], each["n"], each["share"]) for each in found] == [
-        ("billing-care", "double charge", 1, 1.0)
+        ("billing-care", "double charge", 2, 0.5)
     ]
     assert found[0]["too_few"]
 

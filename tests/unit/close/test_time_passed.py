@@ -144,16 +144,29 @@ def test_silence_after_the_resolution_closes_without_confirmation() -> None:
     assert (case.event.state, next_at(case)) == ("closed_unconfirmed", None)
 
 
-@pytest.mark.parametrize("band", ["mid", "high"])
-def test_a_customer_who_agrees_closes_the_case_also_late(band: str) -> None:
+def test_a_customer_who_agrees_closes_the_case_also_late() -> None:
     resolved = done(a_case(), "acknowledge", "contacted", "resolve")
     quiet, _ = passed(resolved, timedelta(days=8))
     for case in (resolved, quiet):
-        outcome = transition(case, Answered("a1", band), START + HOUR)  # type: ignore[arg-type]
+        outcome = transition(case, Answered("a1", "high"), START + HOUR)
         assert isinstance(outcome, Changed)
         event = outcome.case.event
         assert (outcome.type, event.state, event.reason) == ("closed", "closed", "customer_agrees")
         assert event.actor == "customer"
+
+
+def test_a_customer_who_is_not_sure_is_heard_and_the_quiet_period_goes_on() -> None:
+    resolved = done(a_case(), "acknowledge", "contacted", "resolve")
+
+    outcome = transition(resolved, Answered("a1", "mid", "slow"), START + HOUR)
+
+    assert isinstance(outcome, Changed)
+    event = outcome.case.event
+    assert (outcome.type, event.state, event.reason) == ("noted", "resolved", "customer_undecided")
+    assert (event.actor, event.note) == ("customer", "slow")
+    assert next_at(outcome.case) == next_at(resolved)
+    closed, _ = passed(outcome.case, timedelta(days=8))
+    assert closed.event.state == "closed_unconfirmed"
 
 
 def test_a_customer_who_disagrees_reopens_the_case_and_others_are_told() -> None:

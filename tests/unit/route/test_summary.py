@@ -72,7 +72,7 @@ def test_a_team_reads_root_causes_and_spans_in_its_own_words() -> None:
     theirs = team("care").model_copy(update={"language": "zh", "root_causes": (late,)})
     cases = [
         _case(_deadline("contact", 4, 2), cause="late"),
-        Kept("assigned", True, SINCE - timedelta(days=9), (), "unnamed"),
+        Kept("assigned", True, SINCE - timedelta(days=9), (), "unnamed", ()),
     ]
     found = dict(figures(cases, SINCE, DUE, theirs))
     assert found["root_causes"] == "配送延误 1, unnamed 1"

@@ -19,7 +19,7 @@ from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Message
 from shared.contracts.cases import Alert, CaseEvent, chosen
 from shared.contracts.envelope import Event, decode, encode
-from shared.contracts.responses import Feedback, OptOut, Response
+from shared.contracts.responses import Feedback, OptOut, OptOutLifted, Response
 from shared.contracts.signals import Answer, CustomerErased, Profile, Signal
 from shared.records import Record
 
@@ -36,7 +36,7 @@ GRACE = timedelta(minutes=10)
 _NOTHING: Mapping[str, Any] = {"correlation": None, "attributes": {}}
 FORGOTTEN: Mapping[type[Message], Mapping[str, Any]] = {
     Signal: _NOTHING,
-    Answer: {**_NOTHING, "comment": None},
+    Answer: {**_NOTHING, "comment": None, "invitation_id": None},
     Decision: {**_NOTHING, "rules": ()},
     Invitation: {**_NOTHING, "survey_url": ""},
     Response: {**_NOTHING, "comment": None},
@@ -224,7 +224,7 @@ def is_withdrawn(response: Response) -> bool:
 def sifted(event: Event, stones: Mapping[str, datetime]) -> Event:
     """Return an event without what is to stay forgotten."""
     body = event.body
-    if isinstance(body, CustomerErased | Profile | OptOut):
+    if isinstance(body, CustomerErased | Profile | OptOut | OptOutLifted):
         # For `ask` alone, which judges cards by their time, and keeps a wish for who comes back.
         return event
     erased_at = stones.get(customer_key(_customer(event)))

@@ -7,12 +7,19 @@ import pytest
 from shared.contracts.asks import Decision, Invitation
 from shared.contracts.base import Message
 from shared.contracts.cases import Alert, CaseEvent
+from shared.contracts.envelope import Event
 from shared.contracts.registry import ALL
-from shared.contracts.responses import Feedback, OptOut, Response
+from shared.contracts.responses import Feedback, OptOut, OptOutLifted, Response
 from shared.contracts.signals import Answer, CustomerErased, Profile, Signal
-from shared.erasure import FORGOTTEN
+from shared.erasure import FORGOTTEN, customer_key, sifted
+from tests.support.clock import START
 
-NEVER_KEPT = {Profile: "for `ask` alone", OptOut: "for `ask` alone", CustomerErased: "forgets"}
+NEVER_KEPT = {
+    Profile: "for `ask` alone",
+    OptOut: "for `ask` alone",
+    OptOutLifted: "for nobody here",
+    CustomerErased: "forgets",
+}
 _THINGS = {"touchpoint", "survey", "metric", "channel", "language", "stage", "attribution"}
 _OF_ANSWERS = {"response_id", "invitation_id", "score", "band", "origin", "received_at", "at"}
 ABOUT_NOBODY: dict[type[Message], set[str]] = {
@@ -54,3 +61,10 @@ def test_every_field_is_either_forgotten_or_about_nobody(body: type[Message]) ->
     known = ABOUT_NOBODY[body] | IN_PARTS.get(body, set()) | set(FORGOTTEN[body]) | {"customer_id"}
     new = set(body.model_fields) - known
     assert not new, f"say in shared/erasure.py that {new} is forgotten, or here that it is nobody's"
+
+
+@pytest.mark.parametrize("body", NEVER_KEPT, ids=lambda body: body.__name__)
+def test_what_is_never_kept_is_let_through_after_an_erasure_too(body: type[Message]) -> None:
+    said = body.model_construct(customer_id="kim")
+    event = Event("1", "touchback/ask", "touchback.any.v1", "kim", START, said)
+    assert sifted(event, {customer_key("kim"): START}) is event

@@ -70,6 +70,11 @@ class Contact:
             "rung": self.rung,
         }
 
+    def told(self) -> dict[str, JsonValue]:
+        """Return what goes along with a decision, so that others may route by it."""
+        known = {"segment": self.segment, "value": self.value, "rung": self.rung}
+        return {name: value for name, value in known.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class History:

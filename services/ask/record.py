@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from prometheus_client import Histogram
+from pydantic import JsonValue
 
 from services.ask import lives, metrics, store
 from services.ask.decide.gates import explain, gone, next_possible_at, useful_until
@@ -105,7 +106,7 @@ class Recorder:
             at=now,
             attribution=candidate.attribution,
             correlation=signal.correlation,
-            attributes=signal.attributes,
+            attributes=_attributes(verdict),
         )
         until = useful_until(verdict.facts, plan)
         return store.Planned(invitation, until, plan.answer_within, candidate.traceparent, exempt)
@@ -166,9 +167,14 @@ def decision_of(verdict: Verdict, version: str, now: datetime) -> asks.Decision:
         correlation=signal.correlation,
         invitation_id=_invitation_id(verdict),
         next_possible_at=next_possible_at(facts, plan) if plan and capped else None,
-        attributes=signal.attributes,
+        attributes=_attributes(verdict),
         notify=plan.tells if plan and isinstance(made, Act) else None,
     )
+
+
+def _attributes(verdict: Verdict) -> dict[str, JsonValue]:
+    """Return what the event says, and of the card what the event says nothing about."""
+    return {**verdict.facts.contact.told(), **verdict.candidate.signal.attributes}
 
 
 def said(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NewType
@@ -176,14 +177,15 @@ class Change:
 class Subject:
     """Who gave an answer; `attribution` is that of the same touchpoint's ask, if any.
 
-    `invitation_id` is the ask that it answers, where that is certain, and `correlation` what that
-    was about.
+    `invitation_id` is the ask that it answers, where that is certain, `correlation` what that was
+    about, and `attributes` what was known then.
     """
 
     customer_id: str
     attribution: Attribution | None = None
     invitation_id: InvitationId | None = None
     correlation: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

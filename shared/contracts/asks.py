@@ -46,8 +46,9 @@ class Decision(Message):
     which this touchpoint's moments are let through by what is drawn, 0 to 1: the share of customers
     not held out, times the sample. To speak of all, weight each answer by its inverse.
     `next_possible_at` is the earliest moment at which the caps would let this customer be asked at
-    this touchpoint, where caps were the reason. `attributes` are those of the signal; `notify` says
-    who is told when the outcome is `notify`, in the words of the touchpoint's `notice`.
+    this touchpoint, where caps were the reason. `attributes` are those of the signal, with
+    `segment`, `value` and `rung` of the contact card as it was then where the signal has none such;
+    `notify` says who is told when the outcome is `notify`, in the words of its `notice`.
     """
 
     decision_id: str

@@ -287,7 +287,7 @@ def given_elsewhere(
         completed_at=now,
         correlation=submission.correlation or (found.correlation if found else None),
         attribution=frozen or Attribution(team=touchpoint.owner, stage=touchpoint.stage),
-        attributes=submission.attributes,
+        attributes={**(found.attributes if found else {}), **submission.attributes},
         anonymous=customer is None,
     )
     change = Change(response, ("received", "completed"))
@@ -358,6 +358,7 @@ def same_answer(known: Response, given: Submission) -> bool:
         given = _nameless(given)
     named = given.customer_id in (None, known.customer_id)
     about = given.correlation in (None, known.correlation)
+    about = about and given.attributes.items() <= known.attributes.items()
     return named and about and all(getattr(known, each) == getattr(given, each) for each in _SAID)
 
 
@@ -370,7 +371,7 @@ def same_words(known: contract.Feedback, said: Feedback) -> bool:
     )
 
 
-_SAID = ("touchpoint", "score", "comment", "language", "attributes")
+_SAID = ("touchpoint", "score", "comment", "language")
 
 
 def _changed(before: Response, after: Response, now: datetime) -> Change:

@@ -24,7 +24,9 @@ def subject(given: Submission, asked: Collection[Invitation], now: datetime) -> 
     waiting = [each for each in mine if _waits(each, now)]
     if len(waiting) == 1:
         (ask,) = waiting
-        return Subject(customer, ask.attribution, ask.invitation_id, ask.correlation)
+        return Subject(
+            customer, ask.attribution, ask.invitation_id, ask.correlation, ask.attributes
+        )
     newest = max(mine, key=lambda each: each.at, default=None)
     found_by_it = newest is not None and given.customer_id is None
     return Subject(customer, newest.attribution if newest and found_by_it else None)

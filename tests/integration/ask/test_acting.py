@@ -103,7 +103,10 @@ async def test_a_notice_carries_what_its_receiver_needs(pool: db.Database) -> No
     await hear(pool, MOMENTS, *said(late))
     (decision,) = await decisions(pool)
     assert (decision.outcome, decision.notify, decision.silence) == ("notify", "team", None)
-    assert (decision.attributes, decision.attribution.team) == ({"region": "north"}, "parcels")
+    assert (decision.attributes, decision.attribution.team) == (
+        {"region": "north", "rung": "prospect"},
+        "parcels",
+    )
 
 
 async def test_an_ask_whose_reason_goes_away_before_it_is_sent_is_withdrawn(

@@ -110,9 +110,17 @@ async def test_a_match_is_asked_and_all_of_it_is_published(pool: db.Database) ->
     assert decision.invitation_id == invitation.invitation_id
     assert invitation.decision_id == decision.decision_id
     assert (invitation.language, invitation.correlation) == ("zh", "o1")
-    assert invitation.attributes == {"box": "big"}
+    assert invitation.attributes == {"box": "big", "rung": "prospect"}
     token = invitation.survey_url.removeprefix("http://feedback.example/s/")
     assert Links(KEYS).read("survey", token) == invitation.invitation_id
+
+
+async def test_the_card_goes_along_but_never_over_what_the_event_says(pool: db.Database) -> None:
+    card = a_profile("token", segment="business", value=9000.0)
+    await hear(pool, card, a_signal(segment="private"))
+    for _, body in await published(pool):
+        told = {"segment": "private", "value": 9000.0, "rung": "prospect"}
+        assert body.attributes == told, "no address, no name"
 
 
 async def test_replays_change_nothing_also_when_the_inbox_forgot_them(pool: db.Database) -> None:

@@ -63,6 +63,13 @@ async def test_an_answer_to_nothing_that_was_asked_is_one_of_its_own(
     assert await answers(collect) == [("c-1", None)]
 
 
+async def test_what_was_known_of_the_customer_goes_along_with_the_answer(collect: Collect) -> None:
+    await collect.invite(attributes={"segment": "business", "value": 9000.0, "region": "north"})
+    await collect.hear(answered(attributes={"region": "south"}, **ABOUT))
+    found = (await collect.published())[0][1].attributes
+    assert (found["segment"], found["value"], found["region"]) == ("business", 9000.0, "south")
+
+
 async def test_of_two_open_asks_an_answer_must_name_the_one(collect: Collect) -> None:
     await collect.invite()
     await collect.invite(**OTHER)

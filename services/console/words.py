@@ -128,7 +128,7 @@ HOW: Mapping[str, str] = {
 
 JOURNEY: Mapping[str, str] = {
     "eligible": N_("Moments"),
-    "invited": N_("To be asked"),
+    "invited": N_("Planned"),
     "delivered": N_("Asked"),
     "started": N_("Started"),
     "answered": N_("Answered"),
@@ -136,8 +136,8 @@ JOURNEY: Mapping[str, str] = {
     "case": N_("Cases"),
     "contacted": N_("Contacted"),
     "resolved": N_("Resolved"),
-    "confirmed": N_("Customer agrees"),
-    "unconfirmed": N_("Silent after it"),
+    "confirmed": N_("Agreed"),
+    "unconfirmed": N_("Silent"),
 }
 
 VERDICTS: Mapping[str, str] = {

@@ -54,6 +54,22 @@ def test_china_works_on_make_up_days_and_rests_on_its_holidays(day: str, open: b
     assert clock.is_open(at(f"{day}T10:00", "Asia/Shanghai"), SHANGHAI) is open
 
 
+def test_a_make_up_day_with_hours_of_its_own_keeps_them() -> None:
+    saturdays = {**OFFICE, "sat": (("10:00", "14:00"),)}
+    shop = clock.calendar("Asia/Shanghai", saturdays, "CN")
+    worked = "2026-02-14"
+    assert not clock.is_open(at(f"{worked}T09:30", "Asia/Shanghai"), shop)
+    assert clock.is_open(at(f"{worked}T12:30", "Asia/Shanghai"), shop)
+
+
+@pytest.mark.parametrize(
+    ("moment", "open"),
+    [("09:00", True), ("11:59", True), ("12:00", False), ("13:00", True), ("17:00", False)],
+)
+def test_it_is_open_from_the_first_minute_to_the_end_of_the_last(moment: str, open: bool) -> None:
+    assert clock.is_open(at(f"2026-03-04T{moment}"), BERLIN) is open
+
+
 def test_a_make_up_day_counts_towards_a_deadline() -> None:
     friday = at("2026-02-13T16:00", "Asia/Shanghai")
     assert clock.add(friday, 2 * HOURS, SHANGHAI) == at("2026-02-14T10:00", "Asia/Shanghai")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared import topics
-from tests.support import orderlog, reading
+from tests.support import ledger, orderlog, reading
 from tests.support.stack import SERVICES, Ground, World, world
 
 pytestmark = pytest.mark.timeout(1800)
@@ -38,3 +38,4 @@ async def test_a_killed_service_changes_no_count(
         assert await stack.count(service, "cases") == wanted.opened
     assert len({call.headers["webhook-id"] for call in running.hooks.calls}) == wanted.opened
     assert await reading.records(stack, topics.DEAD_LETTERS) == []
+    await ledger.check(running)

@@ -14,7 +14,7 @@ import aiohttp
 
 from shared import topics
 from shared.clock import SystemClock
-from tests.support import outside, reading
+from tests.support import ledger, outside, reading
 from tests.support.stack import World
 from tests.support.wait import eventually
 
@@ -119,6 +119,7 @@ class Crowd:
             assert await stack.count(service, "cases") == wanted, service
         assert len(self.alerts()) == wanted
         assert await reading.records(stack, topics.DEAD_LETTERS) == []
+        await ledger.check(self.world)
 
 
 async def _said(client: aiohttp.ClientSession, link: str, name: str) -> bool:

@@ -31,6 +31,7 @@ ALL: tuple[Topic, ...] = (
     Topic(SIGNALS),
     Topic(ANSWERS),
     # Compaction waits as long as other topics keep records: every service hears of an erasure.
+    # What is left then is a customer's last update and no whole card: those stand with `ask` alone.
     Topic(PROFILES, {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * 86_400_000)}),
     Topic(DECISIONS),
     Topic(INVITATIONS),

@@ -68,7 +68,8 @@ class Profile(Message):
     `email`, `phone` and `name` are encrypted with the keys of TOUCHBACK_PII_KEYS (shared/pii.py);
     only `ask` reads them. `value` is what the customer is worth in a year, in whatever currency the
     business counts. `consent_source` and `consent_at` say where and when consent was given or
-    refused; without them, the source and time of the update.
+    refused; without them, the source and time of the update. After a week the topic keeps only the
+    last update of a customer: whoever wants whole cards reads along, or asks `ask`.
     """
 
     customer_id: CustomerId

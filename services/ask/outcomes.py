@@ -138,7 +138,9 @@ async def _failed(
     if not await sends.mark_failed(connection, sending, invitation):
         return
     if not sending.tells:
-        await outbox.add(connection, [said("failed", invitation, now)], now)
+        # What took the reason to ask away says so whenever it is found out.
+        what = "cancelled" if outcome.reason == "cancelled" else "failed"
+        await outbox.add(connection, [said(what, invitation, now)], now)
     await _count(connection, "invitation_failures", sending.channel, outcome.reason)
     _log.warning("ask failed", extra={**extra, "detail": outcome.detail})
 

@@ -137,20 +137,23 @@ async def test_an_ask_whose_morning_comes_too_late_is_given_up(post: Post) -> No
 
 
 @pytest.mark.parametrize(
-    ("happened", "reason"),
+    ("happened", "reason", "told"),
     [
         pytest.param(
             "insert into signals (source, source_event_id, signal, customer_id, occurred_at,"
             " correlation, heard_at)"
             " values ('shop', 'x', 'order.returned', 'kim', '2026-03-02 12:00Z', 'o-1', now())",
             "cancelled",
+            "cancelled",
             id="it came back",
         ),
-        pytest.param("insert into cases values ('case', 'kim', 1, true)", "open_case", id="a case"),
+        pytest.param(
+            "insert into cases values ('case', 'kim', 1, true)", "open_case", "failed", id="a case"
+        ),
     ],
 )
 async def test_an_ask_that_is_tried_again_is_judged_again(
-    post: Post, happened: str, reason: str
+    post: Post, happened: str, reason: str, told: str
 ) -> None:
     post.use("email", "  cancel_on: [order.returned]\n")
     await post.plan(about="o-1")
@@ -162,6 +165,7 @@ async def test_an_ask_that_is_tried_again_is_judged_again(
     await post.sender("email").step()
     assert (await states(post.pool), post.mails.mails) == (["failed"], [])
     assert await failures(post.pool) == {("email", reason): 1}
+    assert await events(post.pool) == [told]
 
 
 async def test_a_provider_that_asks_for_years_holds_no_budget_for_years(post: Post) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from services.ask import people, rekeying, store
+from services.ask import people, rekeying, sends, store
 from services.ask.app import build
 from services.ask.backtest.commands import add_backtest, add_simulate
 from services.ask.settings import Keyring, Settings
@@ -60,6 +60,22 @@ def explain(
         return
     told = [_put_off(each) for each in waiting] + ["\n".join(_told(each)) for each in found]
     typer.echo("\n\n".join(told))
+
+
+@app.command()
+def unknown(
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One per line.")] = False,
+) -> None:
+    """List asks, newest first, of which nobody knows whether they were sent; none is sent again."""
+    try:
+        found = asyncio.run(_unknown(Stored.load(os.environ), limit))
+    except TouchbackError as error:
+        raise process.fail(error) from None
+    for each in found:
+        typer.echo(json.dumps(asdict(each), default=str) if as_json else _unsure(each))
+    if not found and not as_json:
+        typer.echo("Of every ask it is known what became of it.")
 
 
 @app.command()
@@ -121,6 +137,21 @@ async def _erase(settings: Stored, customer: str, clock: Clock) -> None:
             await people.erase(connection, customer, clock.now())
     finally:
         await connection.close(timeout=2.0)
+
+
+async def _unknown(settings: Stored, limit: int) -> list[sends.Unknown]:
+    connection = await db.connect(settings.postgres_dsn, "ask")
+    try:
+        return await sends.unknown(connection, limit)
+    finally:
+        await connection.close(timeout=2.0)
+
+
+def _unsure(each: sends.Unknown) -> str:
+    what = "reminder of " if each.reminder else ""
+    at = f"{each.at:%Y-%m-%d %H:%M:%S%z}" if each.at else "-"
+    about = f"customer {each.customer_id}, {each.touchpoint}, {each.channel}"
+    return f"{at} {what}{each.invitation_id} ({about})"
 
 
 async def _read(

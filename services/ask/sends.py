@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -73,6 +74,23 @@ async def expire(
     return [
         (str(row["invitation_id"]), row["channel"]) for row in rows if row["state"] == "unknown"
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An ask, or its reminder, of which nobody knows whether it was sent."""
+
+    invitation_id: UUID
+    customer_id: str
+    touchpoint: str
+    channel: str
+    reminder: bool
+    at: datetime | None
+
+
+async def unknown(connection: db.Connection, most: int) -> list[Unknown]:
+    """Return what nobody knows of, the newest first."""
+    return [Unknown(**row) for row in await connection.fetch(QUERIES["unknown_ones"], most)]
 
 
 async def mark_answered(connection: db.Connection, answers: Mapping[UUID, datetime]) -> None:

@@ -45,6 +45,13 @@ update invitations set state = 'unknown', lease_until = null
 where invitation_id = $1 and fence = $2 and state = 'sending'
 returning invitation_id
 
+-- name: unknown_ones
+-- What may have been sent and is not sent again, the newest first; of reminders, when they were due.
+select invitation_id, customer_id, touchpoint, channel, state <> 'unknown' as reminder,
+       case when state = 'unknown' then sending_at else next_at end as at
+from invitations where state = 'unknown' or reminder = 'unknown'
+order by at desc nulls last limit $1
+
 -- name: reminded
 update invitations set reminder = $3, lease_until = null, next_at = coalesce($4, next_at)
 where invitation_id = $1 and fence = $2 and reminder = 'sending'

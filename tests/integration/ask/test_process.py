@@ -59,6 +59,30 @@ def test_explain_says_what_stopped_an_ask(environment: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("asked")
+async def test_asks_that_nobody_knows_of_are_listed(
+    database: str, environment: dict[str, str]
+) -> None:
+    alone = {"TOUCHBACK_POSTGRES_DSN": environment["TOUCHBACK_POSTGRES_DSN"]}
+
+    def listed(*arguments: str) -> list[str]:
+        result = CliRunner().invoke(app, ["unknown", *arguments], env=alone)
+        assert result.exit_code == 0
+        return result.output.splitlines()
+
+    assert await asyncio.to_thread(listed) == ["Of every ask it is known what became of it."]
+    pool = db.Database(database, "ask")
+    await pool.open()
+    async with pool.connection() as connection:
+        await connection.execute("update invitations set state = 'unknown', sending_at = $1", START)
+    await pool.close()
+    (line,) = await asyncio.to_thread(listed)
+    assert line.startswith("2026-03-02 12:00:00+0000 ")
+    assert line.endswith("(customer c1, delivered, email)")
+    (plain,) = await asyncio.to_thread(listed, "--json")
+    assert (json.loads(plain)["touchpoint"], json.loads(plain)["reminder"]) == ("delivered", False)
+
+
+@pytest.mark.usefixtures("asked")
 async def test_explain_says_when_a_capped_customer_may_be_asked_next(
     database: str, environment: dict[str, str]
 ) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.close.decide import arithmetic, escalated, next_at, soon_at, tick, transition
-from services.close.model import Answered, Case, Changed
+from services.close.model import Answered, Case, Changed, Refused
 from shared.contracts.cases import CasePolicy, Deadline, EscalationAt
 from tests.support.clock import START
 from tests.unit.close.cases import TARGETS, a_case
@@ -153,6 +153,8 @@ def test_a_customer_who_agrees_closes_the_case_also_late() -> None:
         event = outcome.case.event
         assert (outcome.type, event.state, event.reason) == ("closed", "closed", "customer_agrees")
         assert event.actor == "customer"
+        again = transition(outcome.case, Answered("a2", "high"), START + 2 * HOUR)
+        assert isinstance(again, Refused), "who agrees twice has agreed once"
 
 
 def test_a_customer_who_is_not_sure_is_heard_and_the_quiet_period_goes_on() -> None:

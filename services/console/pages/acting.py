@@ -78,8 +78,8 @@ class Acts:
     ) -> Response:
         """Show the page the form came from, with what went wrong and what was typed."""
         if given.get("from") == "inbox":
-            return await self._cases.the_inbox(request, said, status)
-        return await self._cases.the_case(request, said, status, given)
+            return await self._cases.inbox(request, said, status)
+        return await self._cases.case(request, said, status, given)
 
     async def _remember(self, event: CaseEvent) -> None:
         """Show the change at once and to everybody, also before the topic brings it."""

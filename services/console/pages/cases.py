@@ -25,14 +25,6 @@ class Cases:
         self._paper = paper
         self._paused = paused
 
-    async def inbox(self, request: Request) -> Response:
-        """The cases that wait, the most urgent first; `fragment=rows` gives the list alone."""
-        return await self.the_inbox(request)
-
-    async def case(self, request: Request) -> Response:
-        """One case: what they said, what to do next, what happened."""
-        return await self.the_case(request)
-
     async def customer(self, request: Request) -> Response:
         """Everything that happened to one customer."""
         customer_id = request.path_params["customer_id"]
@@ -47,8 +39,8 @@ class Cases:
             request, "customer.html", customer_id=customer_id, timeline=moments, cases=cases
         )
 
-    async def the_inbox(self, request: Request, said: str = "", status: int = 200) -> Response:
-        """Return the inbox, with what went wrong."""
+    async def inbox(self, request: Request, said: str = "", status: int = 200) -> Response:
+        """The cases that wait, the most urgent first; `fragment=rows` gives the list alone."""
         wanted = _wanted(request)
         async with self._paper.reading() as connection:
             if connection is None:
@@ -70,14 +62,17 @@ class Cases:
             pages=_neighbours(wanted, found),
         )
 
-    async def the_case(
+    async def case(
         self,
         request: Request,
         said: str = "",
         status: int = 200,
         given: Mapping[str, str] | None = None,
     ) -> Response:
-        """Return a case, with what went wrong and what was typed."""
+        """One case: what they said, what to do next, what happened.
+
+        `said` is what went wrong, `given` what was typed.
+        """
         async with self._paper.reading() as connection:
             if connection is None:
                 return self._paper.page(request, "away.html", status=503)

@@ -21,46 +21,17 @@ class Causes:
         self._paper = paper
         self._close = close
 
-    async def show(self, request: Request) -> Response:
-        """This week against the weeks before, fixes with what they did, and what customers say."""
-        return await self._page(request)
-
-    async def fixed(self, request: Request) -> Response:
-        """Say that a cause was put right for good on a day."""
-        given = await self._paper.form(request)
-        problem = unsendable(self._paper, request, given) or self._missing(request, given)
-        if problem:
-            return await self._page(request, problem, 422, given)
-        note = given.get("note", "").strip()
-        body = {
-            "actor": self._paper.visitor(request).name,
-            "on": given["on"],
-            "touchpoint": given["touchpoint"],
-            **({"note": note} if note else {}),
-        }
-        refused = await self._close.fixed(given["cause"], body, given["key"])
-        if refused is None:
-            return RedirectResponse("/causes", status_code=303)
-        said = explained(self._paper, request, refused)
-        return await self._page(request, said, STATUS[type(refused)], given)
-
-    def _missing(self, request: Request, given: Mapping[str, str]) -> str:
-        gettext = self._paper.speech(request).translations.gettext
-        if not all(given.get(name, "").strip() for name in ("cause", "on", "touchpoint")):
-            return gettext("Something is missing. Fill in every field, then send it again.")
-        try:
-            date.fromisoformat(given["on"])
-        except ValueError:
-            return gettext("This is no day of the calendar. Choose one, then send it again.")
-        return ""
-
-    async def _page(
+    async def show(
         self,
         request: Request,
         said: str = "",
         status: int = 200,
         given: Mapping[str, str] | None = None,
     ) -> Response:
+        """This week against the weeks before, fixes with what they did, and what customers say.
+
+        `said` is what went wrong, `given` what was typed.
+        """
         found = {name: await self._close.figures(name) for name in _FIGURES}
         names = self._names(request)
         lists = {key: (found[name] or {}).get(key, []) for name, key in _FIGURES.items()}
@@ -78,6 +49,35 @@ class Causes:
             today=self._paper.speech(request).today.isoformat(),
             **lists,
         )
+
+    async def fixed(self, request: Request) -> Response:
+        """Say that a cause was put right for good on a day."""
+        given = await self._paper.form(request)
+        problem = unsendable(self._paper, request, given) or self._missing(request, given)
+        if problem:
+            return await self.show(request, problem, 422, given)
+        note = given.get("note", "").strip()
+        body = {
+            "actor": self._paper.visitor(request).name,
+            "on": given["on"],
+            "touchpoint": given["touchpoint"],
+            **({"note": note} if note else {}),
+        }
+        refused = await self._close.fixed(given["cause"], body, given["key"])
+        if refused is None:
+            return RedirectResponse("/causes", status_code=303)
+        said = explained(self._paper, request, refused)
+        return await self.show(request, said, STATUS[type(refused)], given)
+
+    def _missing(self, request: Request, given: Mapping[str, str]) -> str:
+        gettext = self._paper.speech(request).translations.gettext
+        if not all(given.get(name, "").strip() for name in ("cause", "on", "touchpoint")):
+            return gettext("Something is missing. Fill in every field, then send it again.")
+        try:
+            date.fromisoformat(given["on"])
+        except ValueError:
+            return gettext("This is no day of the calendar. Choose one, then send it again.")
+        return ""
 
     def _names(self, request: Request) -> dict[str, str]:
         speech, teams = self._paper.speech(request), self._paper.catalog().teams

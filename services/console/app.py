@@ -106,11 +106,9 @@ def pages(paper: Paper, cases: Cases, close: Acting) -> list[Route]:
 
 def figures(paper: Paper, database: db.Database, clock: Clock) -> list[Route]:
     """Return what counts, for people and for programs."""
-    journey = Journey(paper, database, clock)
     return [
-        Route("/journey", journey.show),
-        Route("/v1/journey", journey.get),
-        Route("/v1/summary", http.Summary(database, clock).get),
+        Route("/journey", Journey(paper, clock).show),
+        *http.Figures(database, clock, paper.catalog).routes(),
     ]
 
 

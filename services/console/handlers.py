@@ -18,6 +18,7 @@ from shared.contracts.cases import Alert, CaseEvent
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Feedback, Response
 
+_SENT, _FAILED = "touchback.invitation.sent.v1", "touchback.invitation.failed.v1"
 _KINDS: Mapping[type[Message], Kind] = {
     Decision: "decision",
     Invitation: "invitation",
@@ -56,8 +57,23 @@ async def handle(connection: db.Connection, items: Sequence[Item[Event]], now: d
     await store.write_cases(connection, cases)
     await store.add_lines(connection, [line for event in events if (line := _line(event))])
     await store.count_steps(connection, _steps(events))
+    await store.put_scores(
+        connection, [event.body for event in events if isinstance(event.body, Response)]
+    )
+    await _put_asks(connection, events)
     if cases:
         await wake.notify(connection, store.CHANGED)
+
+
+async def _put_asks(connection: db.Connection, events: Sequence[Event]) -> None:
+    last = {
+        event.body.invitation_id: (event.type, event.body)
+        for event in events
+        if isinstance(event.body, Invitation) and event.type in (_SENT, _FAILED)
+    }
+    sent = [body for type, body in last.values() if type == _SENT]
+    failed = [name for name, (type, _) in last.items() if type == _FAILED]
+    await store.put_asks(connection, sent, failed)
 
 
 def _told_twice(event: Event) -> bool:

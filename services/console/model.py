@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from shared.contracts.base import Metric, Stage
 from shared.contracts.cases import CaseEvent, CaseState, Clock, Deadline
 
 OPEN: tuple[CaseState, ...] = ("new", "assigned", "acknowledged", "contacted", "waiting_customer")
@@ -71,9 +72,70 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class TeamNow:
-    """How much waits for one team."""
+    """How much waits for one team, and what waits for longest."""
 
     team: str
+    open: int
+    overdue: int
+    oldest_case: str
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCount:
+    """How one clock of a team's cases was decided; `seconds` are of those that were stopped."""
+
+    team: str
+    clock: Clock
+    decided: int
+    in_time: int
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CauseCount:
+    """In how many of a team's cases a root cause was given."""
+
+    team: str
+    root_cause: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCount:
+    """Answers of one period, `ago` periods before the last; the parts are their good answers."""
+
+    touchpoint: str
+    stage: Stage | None
+    survey: str
+    metric: Metric
+    ago: int
+    answered: int
+    high: int
+    low: int
+    needs: int
+    ease: int
+    enjoyment: int
+    effort: int
+    easy: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskCount:
+    """Asks of a touchpoint, and how many of them were answered."""
+
+    touchpoint: str
+    stage: Stage | None
+    asked: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCount:
+    """Cases of a touchpoint that wait."""
+
+    touchpoint: str
+    stage: Stage | None
     open: int
     overdue: int
 

@@ -23,8 +23,10 @@ def rules(spans: Callable[[], Retention]) -> Sequence[Rule]:
     """Return what goes when: a line as early as what it tells of, and a case once it has ended."""
     return [
         *(_lines(kind, of, spans) for kind, of in _SPANS.items()),
-        Rule("cases", "ended_at", lambda: spans().cases),
+        Rule("cases", "ended_at", lambda: spans().cases, key="case_id", along=("clocks",)),
         Rule("funnel", "day", lambda: spans().decisions),
+        Rule("scores", "received_at", lambda: spans().responses),
+        Rule("asks", "sent_at", lambda: spans().invitations),
     ]
 
 

@@ -232,7 +232,8 @@ async def test_what_was_typed_when_the_sign_in_ended_is_still_to_be_read(desk: D
     ],
 )
 async def test_programs_show_a_token(desk: Desk, headers: dict[str, str], status: int) -> None:
-    assert (await desk.browser.get("/v1/summary", headers=headers)).status_code == status
+    for path in ("/v1/summary", "/v1/scores", "/v1/journey"):
+        assert (await desk.browser.get(path, headers=headers)).status_code == status
 
 
 @locked

@@ -168,6 +168,15 @@ CAUSES = (
         "delivery",
     ),
     Cause(
+        "TouchbackChannelRefuses",
+        "max by (channel, state) (touchback_channels_refusing) > 0",
+        "5m",
+        "warning",
+        "{{ $value }} of the {{ $labels.channel }} channels refuse alerts: {{ $labels.state }}",
+        "Their teams hear by the next channel. `GET :8084/v1/channels` says which and why.",
+        "delivery",
+    ),
+    Cause(
         "TouchbackCatalogReloadFailed",
         "max by (job) (touchback_catalog_reload_failed) == 1",
         "2m",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from services.route import erasure, metrics, policy, retention
+from prometheus_client.metrics_core import Metric
+
+from services.route import decide, erasure, metrics, policy, retention, store
 from services.route.channels.alertmanager import AlertmanagerSender
 from services.route.channels.links import ActionLinks
 from services.route.channels.long_tail import AppriseSender
@@ -21,7 +24,7 @@ from services.route.outbound import Outbound
 from services.route.settings import Settings
 from services.route.summaries import Summaries
 from services.route.sweep import Deliveries, refresh, silence_over
-from shared import topics
+from shared import db, topics
 from shared.catalog import Catalog
 from shared.clock import Clock, monotonic
 from shared.erasure import Guard, parse
@@ -76,6 +79,11 @@ def build(settings: Settings, clock: Clock) -> Runtime:
     runtime.routes(api.routes())
     runtime.tallies(lambda: metrics.tallies(catalog()))
     runtime.gauges(routed.gauge)
+
+    async def refusing(connection: db.Connection, now: datetime) -> Sequence[Metric]:
+        return [metrics.refusing(decide.standings(catalog(), await store.refusals(connection)))]
+
+    runtime.gauges(refusing)
     return runtime
 
 

@@ -66,6 +66,7 @@ class Api:
             Route("/v1/silences", self.silences, methods=["GET"]),
             Route("/v1/silences", self.silence, methods=["POST"]),
             Route("/v1/silences/{silence_id}", self.unsilence, methods=["DELETE"]),
+            Route("/v1/channels", self.channels, methods=["GET"]),
             Route("/v1/channels/{channel}/test", self.test, methods=["POST"]),
         ]
 
@@ -143,6 +144,13 @@ class Api:
             return 200, {"silence_id": silence_id, "ends_at": now.isoformat()}
 
         return await self._once(request, f"unsilence/{silence_id}", b"", work)
+
+    async def channels(self, request: Request) -> Response:
+        """List the channels of all teams: which work, which refuse us, why and since when."""
+        web.require(request, self._tokens, READ)
+        async with self._database.connection() as connection:
+            found = decide.standings(self._catalog(), await store.refusals(connection))
+        return JSONResponse({"channels": [_plain(asdict(each)) for each in found]})
 
     async def test(self, request: Request) -> Response:
         """Send a test over a channel, the way of any alert, and say what came of it."""

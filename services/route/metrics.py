@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import product
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.samples import Exemplar
 
+from services.route import policy
+from services.route.decide import Standing
 from services.route.model import Delivery, Failure
 from shared import db
 from shared import tallies as tallies_of
@@ -74,6 +77,19 @@ def tallies(catalog: Catalog) -> list[TallyMetric]:
             ((),),
         ),
     ]
+
+
+def refusing(standings: Sequence[Standing]) -> GaugeMetricFamily:
+    """Return how many channels of each kind refuse us: one among many is seen by nothing else."""
+    family = GaugeMetricFamily(
+        PREFIX + "channels_refusing",
+        "Channels that refuse alerts: broken by their address or secret, disabled by a 410.",
+        labels=("channel", "state"),
+    )
+    found = Counter[tuple[str, str]]((each.kind, each.state) for each in standings)
+    for kind, state in product(KINDS, sorted(set(policy.BROKEN.values()))):
+        family.add_metric((kind, state), found[kind, state])
+    return family
 
 
 def outcomes(registry: CollectorRegistry) -> Histogram:

@@ -112,6 +112,9 @@ set state = excluded.state, target = excluded.target, failure = excluded.failure
 where known.target <> excluded.target or known.state <> excluded.state
 returning endpoint
 
+-- name: endpoints_all
+select endpoint, state, target, failure, since from endpoints
+
 -- name: endpoints_accept
 delete from endpoints where endpoint = any($1::text[])
 

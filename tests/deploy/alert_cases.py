@@ -61,6 +61,9 @@ FAILED = (
     "touchback_alert_failures_total"
     '{job="touchback-route", instance="a", channel="slack", reason="network"}'
 )
+REFUSING = (
+    'touchback_channels_refusing{job="touchback-route", instance="a", channel="%s", state="%s"}'
+)
 COLLECTED = _moment("collector_last_success")
 
 CASES: tuple[Case, ...] = (
@@ -210,6 +213,11 @@ CASES: tuple[Case, ...] = (
           (TRIED, "0+1x30"), (FAILED, "0+1x30")),
     _case("TouchbackChannelBroken", False, "one of three fails", "30m",
           (TRIED, "0+3x30"), (FAILED, "0+1x30")),
+    _case("TouchbackChannelRefuses", True, "one of many chats is gone", "10m",
+          (REFUSING % ("slack", "broken"), "0x3 1x7"), (REFUSING % ("email", "broken"), "0x10"),
+          select='channel="slack"'),
+    _case("TouchbackChannelRefuses", False, "it was let in again", "10m",
+          (REFUSING % ("slack", "broken"), "1x3 0x7")),
     _case("TouchbackCatalogReloadFailed", True, "the catalog is broken", "5m",
           (f"touchback_catalog_reload_failed{ROUTE}", "1x5")),
     _case("TouchbackCatalogReloadFailed", False, "it was half-way written", "5m",

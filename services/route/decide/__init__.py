@@ -17,6 +17,7 @@ from services.route.decide.alerts import (
 )
 from services.route.decide.cases import deadlines, decide, effort, known_case, unasked
 from services.route.decide.delivery import after_failure, judge_smtp, judge_status
+from services.route.decide.health import Refusal, Standing, standings
 from services.route.decide.plan import digest, plan
 from services.route.decide.routing import Coverage, assign, coverage
 from services.route.decide.summary import SPANS, Kept, slot, summary, summary_id
@@ -35,6 +36,8 @@ __all__ = [
     "SPANS",
     "Coverage",
     "Kept",
+    "Refusal",
+    "Standing",
     "after_failure",
     "alerts",
     "alerts_again",
@@ -60,6 +63,7 @@ __all__ = [
     "shortened",
     "signalled",
     "slot",
+    "standings",
     "summary",
     "summary_id",
     "target",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from services.route import policy
+from services.route.decide import Refusal
 from services.route.model import (
     CaseNow,
     Delivery,
@@ -218,6 +219,12 @@ async def refuse(
     columns = [list(column) for column in zip(*rows, strict=True)]
     found = await connection.fetch(QUERIES["endpoints_refuse"], *columns, now)
     return {row["endpoint"] for row in found}
+
+
+async def refusals(connection: db.Connection) -> dict[str, Refusal]:
+    """Return the endpoints that refuse us."""
+    rows = [dict(row) for row in await connection.fetch(QUERIES["endpoints_all"])]
+    return {row.pop("endpoint"): Refusal(**row) for row in rows}
 
 
 async def accept(connection: db.Connection, endpoints: Iterable[str]) -> None:

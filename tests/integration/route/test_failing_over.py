@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from services.route import store
+from services.route.decide import standings
 from shared import db
 from shared.catalog import Catalog, Channel, Routing
 from shared.contracts.cases import NOT_TAKEN, CaseEvent
@@ -116,6 +118,15 @@ async def test_an_endpoint_that_refuses_us_is_failed_over_at_once_and_remembered
         await eventually(lambda: len(mail_sink.mails) == 3, within=10)
         await eventually(lambda: _are(route_db, delivered=3, exhausted=2), within=10)
 
+    async with route_db.connection() as connection:
+        refusals = await store.refusals(connection)
+    chat = next(each for each in standings(known, refusals) if each.channel == "chat")
+    assert (chat.team, chat.kind, chat.state, chat.failure) == (
+        "care",
+        "teams",
+        health,
+        row["failure"],
+    )
     assert len(webhook_sink.calls) == (1 if health == "disabled" else 2)
     subjects = sorted(mail.message["Subject"] for mail in mail_sink.mails)
     assert [s for s in subjects if s.startswith("Channel")] == ["Channel care/chat refuses alerts"]

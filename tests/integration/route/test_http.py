@@ -13,7 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from services.route import store
+from services.route import decide, store
 from services.route.http import Api
 from services.route.sweep import silence_over
 from shared import db, web
@@ -109,6 +109,22 @@ async def test_who_may_ask_for_what(
     client: httpx.AsyncClient, headers: dict[str, str], query: str, status: int
 ) -> None:
     assert (await client.get(f"/v1/alerts{query}", headers=headers)).status_code == status
+
+
+async def test_channels_are_listed_with_what_they_refuse(
+    route_db: db.Database, client: httpx.AsyncClient
+) -> None:
+    (hook_of_care,) = KNOWN.teams[0].channels
+    refused = ("care/care-hook", "broken", decide.target(hook_of_care), "not_found")
+    before = (await client.get("/v1/channels", headers=READER)).json()["channels"]
+    async with route_db.transaction() as connection:
+        await store.refuse(connection, [refused], AT)
+    after = (await client.get("/v1/channels", headers=READER)).json()["channels"]
+
+    name = {"team": "care", "channel": "care-hook", "kind": "webhook"}
+    assert before == [{**name, "state": "working", "failure": None, "since": None}]
+    assert after == [{**name, "state": "broken", "failure": "not_found", "since": AT.isoformat()}]
+    assert (await client.get("/v1/channels")).status_code == 401
 
 
 async def test_a_replayed_alert_is_delivered_again_with_the_same_id(

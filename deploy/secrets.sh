@@ -36,6 +36,8 @@ keep channel_secrets "$(channel_secrets)"
 keep source_secrets "{}"
 # Who signs in at the console: {"name": "what `touchback console password NAME` printed"}.
 keep console_users "{}"
+# Of the Slack app whose buttons act on cases; empty without one.
+keep slack_signing_secret ""
 keep smtp_url "smtp://mail:8025"
 # Only an external Kafka with SASL or TLS reads these.
 keep kafka_sasl_password ""

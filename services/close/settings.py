@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
 from shared import settings
 from shared.settings import Keys, Networks
+
+
+def _given(secret: str | None) -> str | None:
+    # An empty file says that there is none: as a key it would verify what anybody signs.
+    return secret or None
 
 
 class Settings(settings.Settings):
@@ -14,5 +23,5 @@ class Settings(settings.Settings):
 
     http_port: int = 8085
     link_keys: Keys | None = None
-    slack_signing_secret: str | None = None
+    slack_signing_secret: Annotated[str | None, BeforeValidator(_given)] = None
     outbound_allow: Networks = ()

@@ -76,6 +76,20 @@ def test_a_service_takes_the_settings_and_secrets_it_is_given(service: str, secr
         assert ports == [f"127.0.0.1:{settings.http_port}:{settings.http_port}"]
 
 
+def test_what_only_some_places_need_can_be_given_and_is_off_at_first(secrets: Path) -> None:
+    close = given("close")
+    assert close["TOUCHBACK_OUTBOUND_ALLOW"] is None, "taken from the shell or .env"
+    assert given("collect")["TOUCHBACK_TRUSTED_PROXIES"] is None
+    slack = close["TOUCHBACK_SLACK_SIGNING_SECRET_FILE"].removeprefix(MOUNTED)
+
+    settings = services.close.settings.Settings.load(environ("close", secrets))
+    assert settings.slack_signing_secret is None, "an empty key would verify what anybody signs"
+    (secrets / slack).chmod(0o644)
+    (secrets / slack).write_text("abc\n")
+    settings = services.close.settings.Settings.load(environ("close", secrets))
+    assert settings.slack_signing_secret == "abc"
+
+
 def test_the_migrations_are_given_what_any_service_is_given() -> None:
     assert set(given("migrate")) >= {
         name for service in SETTINGS for name in given(service) if name != "TOUCHBACK_HTTP_PORT"

@@ -17,3 +17,4 @@ async def erase(connection: db.Connection, customer: str, name: str, now: dateti
     await connection.execute(QUERIES["erase_invitations"], customer, name)
     await connection.execute(QUERIES["erase_responses"], customer, name, list(NUMBERS))
     await connection.execute(QUERIES["erase_feedback"], customer, name)
+    await connection.execute(QUERIES["erase_subjects"], customer)

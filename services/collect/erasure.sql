@@ -14,3 +14,6 @@ where customer_id = $1
 -- name: erase_feedback
 update feedback set customer_id = $2, anonymous = true, text = '', correlation = null
 where customer_id = $1
+
+-- name: erase_subjects
+delete from subjects where customer_id = $1

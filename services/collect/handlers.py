@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from services.collect import decide, record, store, traces
+from services.collect import decide, record, store, subjects, traces
 from services.collect.model import Invitation, InvitationId, InvitationState, ResponseId, Submission
 from services.collect.policy import Policy
 from shared import db, erasure
@@ -85,6 +85,7 @@ class Handlers:
         events = [item.value for item in items]
         decisions = [e.body for e in events if isinstance(e.body, asks.Decision)]
         await store.count_moments(connection, decisions)
+        await subjects.keep(connection, decisions)
         await store.save_cases(
             connection, [e.body for e in events if isinstance(e.body, cases.CaseEvent)]
         )

@@ -39,6 +39,21 @@ from (
     select * from invitations where invitation_id = any($3::text[])
 ) as found
 
+-- name: keep_subjects
+insert into subjects (correlation, customer_id, at)
+select * from unnest($1::text[], $2::text[], $3::timestamptz[])
+on conflict (correlation, customer_id) do update set at = excluded.at
+where excluded.at > subjects.at
+
+-- name: subjects
+-- Two of each are as good as any more: nobody knows which of them is meant.
+select found.*
+from unnest($1::text[]) as wanted (correlation)
+cross join lateral (
+    select correlation, customer_id from subjects
+    where subjects.correlation = wanted.correlation limit 2
+) as found
+
 -- name: count_moments
 insert into moments (day, touchpoint, eligible, asked)
 select * from unnest($1::date[], $2::text[], $3::integer[], $4::integer[])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.collect import decide, store
+from services.collect import decide, store, subjects
 from services.collect.decide.about import subject, whose
 from services.collect.model import Change, Feedback, Response, Submission, Wanted
 from services.collect.policy import Policy
@@ -41,7 +41,11 @@ async def _kept(
 ) -> dict[str, Response]:
     given = [(decide.promised(each, policy), at) for each, at in given]
     asked = await store.asked_about(connection, (key for each, _ in given for key in _wanted(each)))
-    changes = [_taken(each, policy, at, asked) for each, at in given]
+    nameless = (each.correlation for each, _ in given if not each.customer_id)
+    known = await subjects.of(connection, (each for each in nameless if each))
+    changes = [
+        _taken(each, policy, at, asked, known.get(each.correlation or "", ())) for each, at in given
+    ]
     new = await store.add(connection, changes, now)
     changes += [decide.second(each) for each in await _beaten(connection, changes, new)]
     new |= await store.add(connection, changes[len(given) :], now)
@@ -72,9 +76,15 @@ def _wanted(given: Submission) -> Iterator[Wanted]:
         yield "customer", given.customer_id
 
 
-def _taken(given: Submission, policy: Policy, now: datetime, asked: store.Asked) -> Change:
+def _taken(
+    given: Submission,
+    policy: Policy,
+    now: datetime,
+    asked: store.Asked,
+    known: Collection[str],
+) -> Change:
     found = {id: each for key in _wanted(given) for id, each in asked.get(key, {}).items()}
-    about = subject(given, found.values(), now)
+    about = subject(given, found.values(), known, now)
     return decide.given_elsewhere(given, policy, now, about)
 
 
@@ -84,5 +94,6 @@ async def named(connection: db.Connection, said: Feedback) -> Feedback:
         return said
     key: Wanted = ("correlation", said.correlation)
     asked = await store.asked_about(connection, [key])
-    found = whose(asked.get(key, {}).values())
+    known = await subjects.of(connection, [said.correlation])
+    found = whose(asked.get(key, {}).values(), known.get(said.correlation, ()))
     return replace(said, customer_id=found, vouched=True) if found else said

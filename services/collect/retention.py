@@ -24,5 +24,6 @@ def rules(spans: Callable[[], Retention]) -> Sequence[Rule]:
         Rule("traces", "at", lambda: spans().invitations),
         Rule("opt_outs", "at", lambda: spans().invitations),
         Rule("feedback", "received_at", lambda: spans().responses),
+        Rule("subjects", "at", lambda: spans().decisions),
         Rule("moments", "day", lambda: spans().decisions),
     ]

@@ -9,15 +9,18 @@ from services.collect.decide import standing
 from services.collect.model import Fresh, Invitation, Subject, Submission
 
 
-def subject(given: Submission, asked: Collection[Invitation], now: datetime) -> Subject | None:
+def subject(
+    given: Submission, asked: Collection[Invitation], known: Collection[str], now: datetime
+) -> Subject | None:
     """Say whom and what an answer is about, by the asks it may be about; None when nobody knows.
 
     It answers an ask when that is the only open one it can answer. An order and a ticket may share
-    a number, so the asks of the same touchpoint go before others.
+    a number, so the asks of the same touchpoint go before others. `known` are the customers of what
+    it is about, for where nobody was asked.
     """
     same = [each for each in asked if each.touchpoint == given.touchpoint]
     same = [each for each in same if each.invitation_id == given.invitation_id] or same
-    customer = given.customer_id or whose(same or asked)
+    customer = given.customer_id or whose(same or asked, known)
     if customer is None:
         return None
     mine = [each for each in same if each.customer_id == customer]
@@ -32,9 +35,9 @@ def subject(given: Submission, asked: Collection[Invitation], now: datetime) -> 
     return Subject(customer, newest.attribution if newest and found_by_it else None)
 
 
-def whose(asked: Collection[Invitation]) -> str | None:
-    """Return the one customer of these asks; None where there is no such."""
-    customers = {each.customer_id for each in asked}
+def whose(asked: Collection[Invitation], known: Collection[str]) -> str | None:
+    """Return the one customer of these asks, else the one that is known; None where none is."""
+    customers = {each.customer_id for each in asked} or set(known)
     return customers.pop() if len(customers) == 1 else None
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.contracts.asks import Decision
 from shared.contracts.base import Attribution
 from shared.contracts.responses import Feedback
-from tests.integration.collect.service import OTHERS, TOKEN, Collect, answered
+from tests.integration.collect.service import OTHERS, TOKEN, Collect, answered, record
 from tests.support.clock import START
 
 ANSWER = {"touchpoint": "support-closed", "score": 2}
@@ -62,6 +63,40 @@ async def test_an_answer_about_a_ticket_that_nobody_knows_is_kept_and_said_to_be
     response = (await collect.published())[0][1]
     assert response.customer_id == f"anonymous-{response.response_id}"
     assert (response.anonymous, response.correlation) == (True, "ticket-8")
+
+
+async def decided(collect: Collect, customer: str, number: str, about: str = "ticket-8") -> None:
+    """Let `ask` decide not to ask about a moment."""
+    body = Decision(
+        decision_id=number,
+        touchpoint="delivered",
+        customer_id=customer,
+        signal="ordering.order.delivered",
+        source="shop",
+        source_event_id=number,
+        occurred_at=START,
+        decided_at=START,
+        outcome="silent",
+        silence="sampled_out",
+        catalog_version="v",
+        correlation=about,
+    )
+    await collect.consumer.take([record(body, "touchback.decision.v1", number)])
+
+
+async def test_an_answer_about_what_nobody_was_asked_about_finds_whose_it_is(
+    collect: Collect,
+) -> None:
+    for number in ("d-1", "d-2"):
+        await decided(collect, "c-5", number)
+    body = {**ANSWER, "correlation": "ticket-8"}
+    assert (await post(collect, "/v1/responses", body)).json()["anonymous"] is False
+    words = await post(collect, "/v1/feedback", {**WORDS, "correlation": "ticket-8"})
+    assert words.json()["anonymous"] is False
+    await decided(collect, "c-6", "d-3")
+    again = await post(collect, "/v1/responses", body, key="k-2")
+    assert again.json()["anonymous"] is True, "two customers have something of that number"
+    assert [each.customer_id for each in await feedback(collect)] == ["c-5"]
 
 
 async def test_the_same_answer_again_stays_what_it_was_when_its_customer_is_known_by_then(

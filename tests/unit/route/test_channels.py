@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from services.route.channels import alertmanager, pagerduty, slack, teams
 from services.route.channels.card import card
+from services.route.channels.mail import compose
 from services.route.channels.words import WORDS
 from services.route.model import Letter, NoticeDeadline, NoticeFigure, NoticeType
 from shared.catalog import Channel
@@ -202,6 +203,44 @@ def test_a_title_never_says_who_or_what_they_wrote(said: Letter) -> None:
         assert "c1" not in text.replace("0b5ad1", "")
         assert "Never again" not in text
     assert "{" not in " ".join(shown.lead)
+
+
+PRIVATE = "Ada-Lovelace-7"
+SAID = {
+    "comment": f"I am {PRIVATE}",
+    "correlation": f"order of {PRIVATE}",
+    "assignee": PRIVATE,
+    "agent": PRIVATE,
+    "product": PRIVATE,
+    "about": PRIVATE,
+    "because": f'1: response.customer_id == "{PRIVATE}"',
+    "reasons": (PRIVATE,),
+    "figures": FIGURES,
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("type", get_args(NoticeType))
+def test_what_shows_on_a_lock_screen_names_nobody_on_any_channel(type: str, language: str) -> None:
+    said = letter(type=type, language=language, **SAID)
+    shown = card(said, AT)
+    chat, pager = slack.message(shown), pagerduty.event(letter(PAGER, type=type, **SAID), AT, "k")
+    alert = alertmanager.alert(letter(WATCH, type=type, language=language, **SAID), AT)
+    teams_title = json.loads(teams.message(shown))["attachments"][0]["content"]["body"][0]
+    mail = compose(said, AT, "tb@mail.test", "mail.test")
+
+    open_to_all = [
+        *(shown.title, shown.subject, mail["Subject"]),
+        *(chat["text"], chat["blocks"][0], teams_title),
+        *(
+            pager.get("payload", {}).get("summary"),
+            alert["labels"],
+            alert["annotations"]["summary"],
+        ),
+    ]
+
+    assert [each for each in open_to_all if PRIVATE in str(each)] == []
+    assert not any(sign in mail["Subject"] for sign in "\r\n")
 
 
 def test_both_languages_have_all_words() -> None:

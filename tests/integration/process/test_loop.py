@@ -16,12 +16,13 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
+from services.console.funnel import STEPS
 from shared import topics
 from shared.clock import SystemClock
 from tests.support import outside, reading
 from tests.support.sinks import ReceivedCall, ReceivedMail
 from tests.support.stack import PROJECT, SECRET, TOKEN, Ground, World, world
-from tests.support.wait import eventually
+from tests.support.wait import eventually, eventually_holds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SOON = 20.0
@@ -280,6 +281,15 @@ async def test_a_customer_who_agrees_closes_the_case(
 
     assert (closed["actor"], closed["reason"]) == ("customer", "customer_agrees")
     await shown(browser, running, case, "<p>Closed")
+
+    async def all_the_way() -> None:
+        async with browser.get(running.stack.url("console", "/v1/journey")) as response:
+            counted = {each["touchpoint"]: each for each in (await response.json())["touchpoints"]}
+        found = counted["support-closed"]
+        assert (found["confirmed"], found["unconfirmed"]) == (1, 0)
+        assert all(found[each] for each in STEPS if each not in ("started", "unconfirmed")), found
+
+    await eventually_holds(all_the_way, within=SOON, every=0.2)
 
 
 async def test_a_customer_who_disagrees_opens_the_case_again_and_others_are_told(

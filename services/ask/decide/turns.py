@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from services.ask.decide.gates import decide, decide_early
@@ -14,6 +15,7 @@ from services.ask.model import (
     Ask,
     Candidate,
     Decision,
+    DecisionId,
     Facts,
     Later,
     Person,
@@ -49,12 +51,20 @@ def begin(person: Person, found: Found, now: datetime) -> Verdict:
 
 def turn(person: Person, book: Book, now: datetime) -> Iterator[Verdict]:
     """Decide all that has waited long enough; what is put off waits on with a later `due_at`."""
-    while group := _next_group(person, book, now):
+    queue = [_place(each, book) for each in person.waiting.values()]
+    heapify(queue)
+    while queue and queue[0][0] <= now:
+        place = heappop(queue)
+        first = person.waiting.get(place[1])
+        if first is None or _place(first, book) != place:
+            continue  # it was judged with another, or put off
         winner: Candidate | None = None
-        for candidate in group:
+        for candidate in _group(person, first, book, place[0]):
             verdict = _judge(person, candidate, book, winner, now)
             if isinstance(verdict.decision, Ask) and verdict.plan and not verdict.plan.exempt:
                 winner = candidate
+            elif isinstance(verdict.decision, Later):
+                heappush(queue, _place(verdict.candidate, book))
             yield verdict
 
 
@@ -74,22 +84,22 @@ def released_at(candidate: Candidate, plan: Plan | None) -> datetime:
     return released if released < usable else candidate.due_at
 
 
-def _next_group(person: Person, book: Book, now: datetime) -> list[Candidate]:
+def _place(candidate: Candidate, book: Book) -> tuple[datetime, DecisionId]:
+    """Return where a moment stands among those of its customer."""
+    plan = book.plans.get(candidate.touchpoint)
+    return released_at(candidate, plan), candidate.decision_id
+
+
+def _group(person: Person, first: Candidate, book: Book, released: datetime) -> Sequence[Candidate]:
     """Return what is judged together: the first that is released, and all asks due until then."""
-    if not person.waiting:
-        return []
-    waiting = [
-        (released_at(each, book.plans.get(each.touchpoint)), each)
+    if len(person.waiting) == 1 or not _competes(first, book):
+        return (first,)
+    group = [
+        each
         for each in person.waiting.values()
+        if each.due_at <= released and _competes(each, book)
     ]
-    ready = [pair for pair in waiting if pair[0] <= now]
-    if not ready:
-        return []
-    released, first = min(ready, key=lambda pair: (pair[0], pair[1].decision_id))
-    if not _competes(first, book):
-        return [first]
-    group = [each for _, each in waiting if each.due_at <= released and _competes(each, book)]
-    return sorted(group, key=lambda each: _rank(each, book)) if len(group) > 1 else group
+    return sorted(group, key=lambda each: _rank(each, book))
 
 
 def _competes(candidate: Candidate, book: Book) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from math import isfinite
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from services.route.decide.tidings import trial
 from services.route.model import Delivery, Notice, NoticeFigure
+from shared import intervals
 from shared.catalog import Channel, Team
 from shared.catalog.fields import in_language
 from shared.contracts.cases import CaseState, Clock, Deadline
@@ -20,6 +21,11 @@ from shared.contracts.envelope import stable_id
 SPANS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
 AT = time(8)
 _UNITS: Mapping[str, tuple[str, str]] = {"en": ("h", "d"), "zh": ("小时", "天")}
+_FEW: Mapping[str, str] = {"en": "{found}, too few to tell", "zh": "{found}，样本太少"}
+_MOST_WAIT: Mapping[str, str] = {
+    "en": "most were not reached (n = {n})",
+    "zh": "多数尚未联系到（n = {n}）",
+}
 LATE = timedelta(hours=12)
 """A summary that could not be told for so long is left out: the next one is near."""
 
@@ -99,17 +105,17 @@ def _span_of(since: datetime, team: Team) -> tuple[str, str]:
 def figures(
     cases: Sequence[Kept], since: datetime, due: datetime, team: Team
 ) -> list[tuple[str, str]]:
-    """Return the figures by name; shares say of how many, since few cases prove little."""
+    """Return the figures by name; where n is small they say so, and prove nothing."""
     recent = [case for case in cases if since <= case.opened_at < due]
-    waiting = [case for case in cases if case.open and case.state != "resolved"]
+    waiting = [case for case in cases if _is_waiting(case)]
     overdue = [case for case in waiting if any(_overdue(each, due) for each in case.deadlines)]
     found = [
         ("opened", str(len(recent))),
         ("open", str(len(waiting))),
         ("overdue", str(len(overdue))),
-        ("acknowledge_in_time", _share(recent, "acknowledge", due)),
-        ("contact_in_time", _share(recent, "contact", due)),
-        ("contact_median", _median(recent, team)),
+        ("acknowledge_in_time", _share(_decided(recent, "acknowledge", due), team)),
+        ("contact_in_time", _share(_decided(recent, "contact", due), team)),
+        ("contact_median", _median(_decided(recent, "contact", due), team)),
         ("root_causes", _causes(cases, team)),
         ("oldest", _age(min((case.opened_at for case in waiting), default=None), due, team)),
     ]
@@ -120,22 +126,56 @@ def _overdue(deadline: Deadline, due: datetime) -> bool:
     return deadline.met_at is None and deadline.due_at < due
 
 
-def _share(cases: Sequence[Kept], clock: Clock, due: datetime) -> str:
-    """Of those whose deadline is decided: met in time, met late, or past."""
-    each = [d for case in cases for d in case.first if d.clock == clock]
-    decided = [d for d in each if d.met_at is not None or d.due_at < due]
-    met = sum(d.met_at is not None and d.met_at <= d.due_at for d in decided)
-    return f"{met} / {len(decided)}" if decided else ""
+def _is_waiting(case: Kept) -> bool:
+    return case.open and case.state != "resolved"
 
 
-def _median(cases: Sequence[Kept], team: Team) -> str:
-    taken = [
-        (d.met_at - (d.started_at or case.opened_at)).total_seconds()
+def _decided(cases: Sequence[Kept], clock: Clock, due: datetime) -> Sequence[tuple[Kept, Deadline]]:
+    """Return the first clocks that were stopped, or have run out."""
+    return [
+        (case, each)
         for case in cases
-        for d in case.first
-        if d.clock == "contact" and d.met_at is not None
+        for each in case.first
+        if each.clock == clock
+        and (
+            each.met_at is not None
+            or each.breached
+            or (_is_waiting(case) and each.paused_at is None and _overdue(each, due))
+        )
     ]
-    return _span(timedelta(seconds=statistics.median(taken)), team) if taken else ""
+
+
+def _share(decided: Sequence[tuple[Kept, Deadline]], team: Team) -> str:
+    """Of those that are decided, those that were met in time."""
+    met = sum(each.met_at is not None and each.met_at <= each.due_at for _, each in decided)
+    found = intervals.share(met, len(decided))
+    if found.value is None or found.too_few:
+        return _few(f"{met} / {found.n}", team) if decided else ""
+    return f"{found.value:.0%} ({found.low:.0%} – {found.high:.0%}, n = {found.n})"
+
+
+def _median(decided: Sequence[tuple[Kept, Deadline]], team: Team) -> str:
+    """What was not stopped counts as longer than any, or the worst would look like the best."""
+    taken = [
+        (each.met_at - (each.started_at or case.opened_at)).total_seconds()
+        for case, each in decided
+        if each.met_at is not None
+    ]
+    found = intervals.median(taken, len(decided) - len(taken))
+    if found.value is None or found.too_few:
+        return _few(f"n = {found.n}", team) if decided else ""
+    if not isfinite(found.value):
+        return _MOST_WAIT[team.language].format(n=found.n)
+    value, low, high = (_seconds(each, team) for each in (found.value, found.low, found.high))
+    return f"{value} ({low} – {high}, n = {found.n})"
+
+
+def _few(found: str, team: Team) -> str:
+    return _FEW[team.language].format(found=found)
+
+
+def _seconds(seconds: float, team: Team) -> str:
+    return _span(timedelta(seconds=seconds), team) if isfinite(seconds) else "∞"
 
 
 def _causes(cases: Sequence[Kept], team: Team) -> str:

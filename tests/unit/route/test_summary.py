@@ -46,9 +46,9 @@ def test_the_figures_are_those_of_the_span_with_how_many_they_rest_on() -> None:
         "opened": "3",
         "open": "3",
         "overdue": "1",
-        "acknowledge_in_time": "1 / 3",
-        "contact_in_time": "1 / 2",
-        "contact_median": "4.0 h",
+        "acknowledge_in_time": "1 / 3, too few to tell",
+        "contact_in_time": "1 / 2, too few to tell",
+        "contact_median": "n = 2, too few to tell",
         "root_causes": "late 2",
         "oldest": "10.0 d",
     }
@@ -59,24 +59,65 @@ def test_a_case_that_came_back_counts_by_its_first_cycle_and_is_overdue_by_its_l
     started = {"started_at": opened + timedelta(hours=1)}
     first = (_deadline("contact", 4, 2).model_copy(update=started),)
     again = (_deadline("contact", 8, 20).model_copy(update={"cycle": 2}), _deadline("resolve", 9))
-    cases = [Kept("assigned", True, opened, again, None, first)]
+    cases = [Kept("assigned", True, opened, again, None, first)] * 30
 
     found = dict(figures(cases, SINCE, DUE, team("care")))
 
-    assert (found["contact_in_time"], found["contact_median"]) == ("1 / 1", "1.0 h")
-    assert found["overdue"] == "1"
+    assert found["contact_in_time"] == "100% (89% – 100%, n = 30)"
+    assert found["contact_median"] == "1.0 h (1.0 h – 1.0 h, n = 30)"
+    assert found["overdue"] == "30"
+
+
+def _contact(*cases: Kept) -> tuple[str | None, str | None]:
+    found = dict(figures(cases, SINCE, DUE, team("care")))
+    return found.get("contact_in_time"), found.get("contact_median")
+
+
+def test_few_cases_are_counted_and_prove_nothing() -> None:
+    met = _case(_deadline("contact", 4, 2))
+    assert _contact() == (None, None)
+    assert _contact(*[met] * 29) == ("29 / 29, too few to tell", "n = 29, too few to tell")
+
+
+def test_who_was_never_contacted_counts_as_longest() -> None:
+    met, late = _case(_deadline("contact", 4, 2)), _case(_deadline("contact", 4, 9))
+    never = _case(_deadline("contact", 4))
+    share, median = _contact(*[met] * 20, *[late] * 10, *[never] * 10)
+    assert (share, median) == ("50% (35% – 65%, n = 40)", "5.5 h (2.0 h – 9.0 h, n = 40)")
+    assert _contact(*[met] * 25, *[never] * 15)[1] == "2.0 h (2.0 h – ∞, n = 40)"
+    assert _contact(*[met] * 10, *[never] * 30)[1] == "most were not reached (n = 40)"
+
+
+@pytest.mark.parametrize(
+    ("change", "open", "counted"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"breached": True}, False, True),
+        ({"paused_at": DUE}, True, False),
+    ],
+)
+def test_a_clock_counts_once_it_was_stopped_or_has_run_out(
+    change: dict[str, object], open: bool, counted: bool
+) -> None:
+    deadline = _deadline("contact", 4).model_copy(update=change)
+    share, _ = _contact(_case(deadline, open=open))
+    assert share == ("0 / 1, too few to tell" if counted else None)
 
 
 def test_a_team_reads_root_causes_and_spans_in_its_own_words() -> None:
     late = RootCause(cause="late", name={"en": "Delivered late", "zh": "配送延误"})
     theirs = team("care").model_copy(update={"language": "zh", "root_causes": (late,)})
     cases = [
-        _case(_deadline("contact", 4, 2), cause="late"),
+        *[_case(_deadline("contact", 4, 2), cause="late")] * 30,
         Kept("assigned", True, SINCE - timedelta(days=9), (), "unnamed", ()),
     ]
     found = dict(figures(cases, SINCE, DUE, theirs))
-    assert found["root_causes"] == "配送延误 1, unnamed 1"
-    assert (found["contact_median"], found["oldest"]) == ("2.0 小时", "10.0 天")
+    few = dict(figures(cases[-2:], SINCE, DUE, theirs))
+    assert found["root_causes"] == "配送延误 30, unnamed 1"
+    median = "2.0 小时 (2.0 小时 – 2.0 小时, n = 30)"
+    assert (found["contact_median"], found["oldest"]) == (median, "10.0 天")
+    assert few["contact_in_time"] == "1 / 1，样本太少"
 
 
 def test_a_team_without_cases_has_only_counts() -> None:

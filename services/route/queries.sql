@@ -1,8 +1,9 @@
 -- name: cases_move
 -- What `close` says. Of the open cases of a customer about one touchpoint one takes the low scores,
 -- and there is one, unless a case comes back to life while another is open: that stays out of the
--- index, for people may be at work on both, and only they can say that it is one matter (merge). Whose clocks were started afresh
--- ($11) keeps those of its `first` cycle, as they stood when it ended: by them its team is judged.
+-- index, for people may be at work on both, and only they can say that it is one matter (merge).
+-- Whose clocks were started afresh ($11) keeps those of its `first` cycle, as they stood when it
+-- ended: by them its team is judged.
 insert into cases as known (case_id, customer_id, touchpoint, state, open, version, team, priority,
                             opened_at, snapshot)
 select moved.case_id, moved.customer_id, moved.touchpoint, moved.state,

@@ -79,6 +79,7 @@ def test_a_glance_tells_nothing_that_reading_does_not(
         b"[]", b"7", b"", b"\x00\x00\x00\x00\x07",
         b'{"a": "\\u0000"}', b'{"d": "\xff"}', b'{"a": 1',
         b'{"d": NaN}', b'{"d": ' + b"1" * 5000 + b"}", b'{"d": ' + b"[" * 65 + b"]" * 65 + b"}",
+        b'{"d": ' + b'{"a":' * 65 + b"1" + b"}" * 66,
     ],
 )  # fmt: skip
 def test_of_what_reading_may_refuse_a_glance_tells_nothing(value: bytes) -> None:

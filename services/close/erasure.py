@@ -40,6 +40,7 @@ class Eraser:
             document = store.document(case.event)
             await connection.execute(QUERIES["erase_case"], case.id, name, document)
         await connection.execute(QUERIES["forget_requests"], list(cases))
+        await connection.execute(QUERIES["erase_corrections"], customer)
         ended: list[Changed] = [forgotten(case, now) for case in known if case.is_open]
         await record.changed(connection, ended, self._policy(), now)
 
@@ -50,6 +51,7 @@ class Eraser:
         cases = await record.held(connection, [row["case_id"] for row in rows])
         await connection.execute(QUERIES["take_back_comments"], list(cases), responses)
         await connection.execute(QUERIES["take_back_answers"], responses)
+        await connection.execute(QUERIES["take_back_corrections"], responses)
         await connection.execute(QUERIES["forget_requests"], list(cases))
 
 

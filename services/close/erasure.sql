@@ -20,6 +20,12 @@ update cases set customer_id = $2, snapshot = $3 where case_id = $1
 -- What was answered to them holds the case as it was.
 delete from idempotency_keys where case_id = any($1::text[])
 
+-- name: erase_corrections
+delete from corrections where customer_id = $1
+
+-- name: take_back_corrections
+update corrections set comment = null, chosen = '{}' where response_id = any($1::text[])
+
 -- name: take_back_comments
 update case_events
 set body = body #- '{score,comment}' #- '{score,reasons}' #- '{score,effort}' #- '{score,contact_wanted}'

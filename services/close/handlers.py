@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.close import record, store
+from services.close import corrections, record, store
+from services.close.corrections import Correction, Corrections
 from services.close.decide import escalated, transition
 from services.close.model import Action, Answered, Attach, Case, Changed, Raised, Rescored, replayed
 from services.close.policy import Policy
 from shared import db
 from shared.consume import Item
-from shared.contracts.cases import Alert, CaseEvent, CaseScore, chosen
+from shared.contracts.cases import Alert, CaseEvent, CaseScore
 from shared.contracts.envelope import Event
 from shared.contracts.responses import Response
 from shared.tallies import Tally
@@ -59,13 +60,15 @@ class Handlers:
     async def handle(
         self, connection: db.Connection, items: Sequence[Item[Event]], now: datetime
     ) -> None:
-        """Take everything of one batch, in the order of its records."""
+        """Take everything of one batch: the scores after the cases that they may belong to."""
         events = [item.value for item in items]
         delivered = _deliveries(events)
         scored = [response for event in events if (response := _scored(event)) is not None]
         opened = [body for event in events if (body := _opened(event)) is not None]
         await store.alerts_delivered(connection, delivered)
         await store.put_scores(connection, scored)
+        joined = {body.score.response_id: body.customer_id for body in opened}
+        known = await corrections.hold(connection, _corrections(events), joined, now)
         owners = await store.cases_of(connection, [each.response_id for each in scored])
         ids = {
             *(case_id for case_id, _ in delivered),
@@ -73,24 +76,26 @@ class Handlers:
             *owners.values(),
             *(each.correlation for each in scored if each.correlation),
         }
-        if not ids:
-            return
-        cases = await record.held(connection, ids)
-        if not cases and not opened:
-            return
-        batch = _Batch(cases, await store.known_scores(connection, cases), owners)
-        for event in events:
-            self._take(batch, event, now)
-        await self._write(connection, batch, now)
+        cases = await record.held(connection, ids) if ids else {}
+        if cases or opened:
+            batch = _Batch(cases, await store.known_scores(connection, cases), owners)
+            self._take(batch, events, known, now)
+            await self._write(connection, batch, now)
+        await corrections.keep(connection, known, owners)
 
-    def _take(self, batch: _Batch, event: Event, now: datetime) -> None:
-        body = _opened(event)
-        if body is not None:
-            _follow(batch, event.type, body, now)
-        response = _scored(event)
-        if response is not None:
-            self._answered(batch, response, now)
-            _rescored(batch, response, now)
+    def _take(
+        self, batch: _Batch, events: Sequence[Event], known: Corrections, now: datetime
+    ) -> None:
+        for event in events:
+            body = _opened(event)
+            if body is not None:
+                _follow(batch, event.type, body, now)
+        for event in events:
+            response = _scored(event)
+            if response is not None:
+                self._answered(batch, response, now)
+        for correction in known.values():
+            _rescored(batch, correction, now)
 
     def _answered(self, batch: _Batch, response: Response, now: datetime) -> None:
         """Take an answer to whether a case was put right: it names the case as its correlation."""
@@ -139,6 +144,12 @@ def _scored(event: Event) -> Response | None:
     return event.body if event.body.band is not None else None
 
 
+def _corrections(events: Sequence[Event]) -> list[Correction]:
+    """Return what customers changed. What was completed is what the router opened cases for."""
+    amended = [r for event in events if event.type == AMENDED and (r := _scored(event)) is not None]
+    return [found for each in amended if (found := corrections.corrected(each)) is not None]
+
+
 def _deliveries(events: Sequence[Event]) -> list[tuple[str, datetime]]:
     return [
         (event.body.case_id, event.body.at)
@@ -157,6 +168,7 @@ def _follow(batch: _Batch, type: str, body: CaseEvent, now: datetime) -> None:
     elif type == ATTACHED and score not in batch.scores:
         batch.act(known, Attach(body.score, raised=_raised(body)), now)
     batch.scores.add(score)
+    batch.owners.setdefault(body.score.response_id, body.case_id)
     batch.joined.append((body.case_id, body.score))
 
 
@@ -166,17 +178,13 @@ def _raised(body: CaseEvent) -> Raised | None:
     return Raised(body.raised_from, body.priority, body.deadlines, body.routing_path)
 
 
-def _rescored(batch: _Batch, response: Response, now: datetime) -> None:
+def _rescored(batch: _Batch, correction: Correction, now: datetime) -> None:
     """The customer changed a score that opened or joined a case: the case follows."""
-    case = batch.cases.get(batch.owners.get(response.response_id, ""))
-    if case is None or response.score is None or response.band is None:
+    case = batch.cases.get(batch.owners.get(correction.response_id, ""))
+    if case is None or case.event.score.response_id != correction.response_id:
         return
-    seen = case.event.score
-    news = {"score": response.score, "band": response.band, "comment": response.comment}
-    score = seen.model_copy(update={**news, **chosen(response.answers)})
     others = sum(1 for case_id, _ in batch.scores if case_id == case.id) > 1
-    if seen.response_id == response.response_id:
-        batch.act(case, Rescored(score, others), now)
+    batch.act(case, Rescored(correction.of(case.event.score), others), now)
 
 
 def _recovery(case: Case, response: Response) -> store.RecoveryAnswer:

@@ -13,6 +13,25 @@ returning case_id
 -- name: cases_of_scores
 select case_id, response_id from case_scores where response_id = any($1::text[])
 
+-- name: corrections_hold
+-- Whoever hears of a case and whoever hears of a correction meet here, whichever is first: neither can
+-- miss what the other writes.
+insert into corrections as known (response_id, customer_id, at)
+select response_id, customer_id, $3
+from unnest($1::text[], $2::text[]) as heard (response_id, customer_id)
+on conflict (response_id) do update set at = known.at
+returning response_id, customer_id, score, band, comment, chosen, at
+
+-- name: corrections_keep
+update corrections
+set score = news.score, band = news.band, comment = news.comment, chosen = news.chosen, at = news.at
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[])
+     as news (response_id, score, band, comment, chosen, at)
+where corrections.response_id = news.response_id
+
+-- name: corrections_drop
+delete from corrections where response_id = any($1::text[])
+
 -- name: score_owner
 select response_id from case_scores where case_id = any($1::text[])
 

@@ -11,6 +11,9 @@ from shared.retention import Rule
 KEYS_KEPT = timedelta(days=7)
 """How long the same Idempotency-Key means the same request."""
 
+CORRECTIONS_KEPT = timedelta(days=7)
+"""How much later than a corrected answer the case may come that its first score opened."""
+
 
 def rules(spans: Callable[[], Retention]) -> Sequence[Rule]:
     """Return what goes when: a case, once it has ended, with everything that happened to it."""
@@ -24,5 +27,6 @@ def rules(spans: Callable[[], Retention]) -> Sequence[Rule]:
         ),
         Rule("recovery_answers", "at", lambda: spans().responses),
         Rule("scores", "received_at", lambda: spans().responses),
+        Rule("corrections", "at", lambda: CORRECTIONS_KEPT),
         Rule("idempotency_keys", "at", lambda: KEYS_KEPT),
     ]

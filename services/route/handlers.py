@@ -98,8 +98,11 @@ class Handlers:
         """Return the alerts that follow from what `close` says."""
         console = self._console_url
         match type:
+            case "touchback.case.rescored.v1" if decide.came_back(case):
+                # The customer had taken the low score back, and its alerts have ended with it.
+                return decide.handed_on(case, "case.reopened", case.team, catalog, console)
             case "touchback.case.attached.v1" if decide.came_back(case):
-                # `close` may have known before `route` that the case was done. Where `route` knew
+                # `close` may have known before `route` that the case was over. Where `route` knew
                 # it as well, these are the alerts that it has queued already.
                 return decide.alerts_again(case, catalog, console, now)
             case "touchback.case.reopened.v1":

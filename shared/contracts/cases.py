@@ -50,7 +50,8 @@ class CaseScore(Message):
 
     Where `source` is `signal` nobody gave it: an event, or urgent words without a score, stand for
     the worst of efforts, and it is shown to nobody and enters no figure. `response_id` is the
-    decision's or the feedback's where it is not a response.
+    decision's or the feedback's where it is not a response. `at` is when it was said so: an
+    earlier word of the same response changes nothing any more.
     """
 
     response_id: str
@@ -62,6 +63,7 @@ class CaseScore(Message):
     language: str | None = None
     channel: Name
     received_at: Moment
+    at: Moment | None = None
     source: Literal["response", "signal", "feedback"] = "response"
     reasons: tuple[str, ...] = ()
     effort: int | None = None

@@ -25,7 +25,7 @@ from services.close.model import (
     Rescored,
 )
 from shared.contracts import api
-from shared.contracts.cases import CaseEvent, CasePolicy, CaseState, Deadline
+from shared.contracts.cases import CaseEvent, CasePolicy, CaseScore, CaseState, Deadline
 
 _ENDS: tuple[ActionName, ...] = ("merge", "correct", "suppress")
 POSSIBLE: Mapping[CaseState, tuple[ActionName, ...]] = {
@@ -174,7 +174,11 @@ def _end(
 def _attach(case: Case, action: Attach, now: datetime) -> Changed:
     newest = max(case.event.score, action.score, key=lambda score: score.received_at)
     changes: dict[str, Any] = {"actor": "close", "score": newest}
-    if action.raised is not None and case.event.state not in TERMINAL:
+    back = case.event.state == "corrected" and action.reason == "low_score_joined"
+    if back:
+        # The router had not heard of the end yet, and opens no other case for this score.
+        changes["state"] = "assigned"
+    if action.raised is not None and (back or case.event.state not in TERMINAL):
         case, more = _raised(case, action.raised, now)
         changes |= more
     if case.event.state in DONE:
@@ -206,14 +210,26 @@ def _raised(case: Case, raised: Raised, now: datetime) -> tuple[Case, dict[str, 
 def _rescored(case: Case, action: Rescored, now: datetime) -> Changed | Refused:
     """The customer corrected the score that opened the case: that alerts nobody again."""
     event = case.event
-    if event.score.response_id != action.score.response_id or event.score == action.score:
+    if not _is_news(event.score, action.score):
         return Refused("not_possible", POSSIBLE[event.state])
     changes: dict[str, Any] = {"actor": "close", "score": action.score}
+    if event.state == "corrected" and event.score.band != "low" and action.score.band == "low":
+        # The customer ended the case by a better score, and thought again.
+        changes["state"] = "assigned"
     untouched = event.state in ("new", "assigned") and case.cycle == 1
     if action.score.band != "low" and untouched and not action.others:
         changes["state"] = "corrected"
         return changed(case, "corrected", "corrected_by_customer", changes, now)
     return changed(case, "rescored", "corrected_by_customer", changes, now)
+
+
+def _is_news(known: CaseScore, said: CaseScore) -> bool:
+    """Say whether it is the same answer, said later than what is known and otherwise."""
+    if known.response_id != said.response_id:
+        return False
+    if known.at is not None and said.at is not None and said.at <= known.at:
+        return False
+    return said.model_copy(update={"at": known.at}) != known
 
 
 def _answered(case: Case, action: Answered, now: datetime) -> Changed | Refused:

@@ -58,8 +58,8 @@ def raised(
 
 
 def came_back(event: CaseEvent) -> bool:
-    """Say whether `close` tells of a done case that a low score has brought back to work."""
-    return event.previous in policy.DONE and event.state not in policy.DONE
+    """Say whether `close` tells of an ended case that a low score has brought back to work."""
+    return event.previous in policy.ENDED and event.state not in policy.ENDED
 
 
 def handed_on(

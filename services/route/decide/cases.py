@@ -157,6 +157,7 @@ def _score(heard: Heard, score: int) -> CaseScore:
         language=response.language,
         channel=response.channel,
         received_at=response.received_at,
+        at=response.at,
         source=heard.source,
         **chosen(response.answers),
     )

@@ -193,6 +193,29 @@ async def test_what_close_reopens_for_a_low_score_is_alerted_once_wherever_it_wa
     assert (await said(route_db))["alert.queued.v1"] == 4
 
 
+@pytest.mark.parametrize("what", ["attached", "rescored"])
+@pytest.mark.parametrize("over", ["closed", "corrected"])
+async def test_a_low_score_that_brings_back_a_case_that_is_over_is_alerted(
+    route_db: db.Database, over: str, what: str
+) -> None:
+    await take(route_db, CATALOG, completed(response("r1")))
+    (case,) = await case_events(route_db, "opened")
+    await take(route_db, CATALOG, completed(response("r2")))
+    (joined,) = await case_events(route_db, "attached")
+    last = joined if what == "attached" else case
+    await take(
+        route_db,
+        CATALOG,
+        from_close(case, over, version=2, previous="assigned", state=over),
+        from_close(last, what, version=3, previous=over, state="assigned"),
+    )
+
+    told = [row["notice"]["type"] for row in await rows(route_db, "deliveries", "created_at, rank")]
+    assert sorted(told) == ["case.opened"] * 2 + ["case.reopened"] * 2
+    await take(route_db, CATALOG, completed(response("r3")))
+    assert (await said(route_db))["case.opened.v1"] == 1
+
+
 async def test_what_close_says_of_a_score_that_joined_a_case_at_work_alerts_nobody(
     route_db: db.Database,
 ) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.close.decide import POSSIBLE, transition
-from services.close.model import Action, Attach, Case, Changed, Refused
+from services.close.model import Action, Attach, Case, Changed, Raised, Refused, Rescored
 from shared.contracts import api
 from tests.support.clock import START
 from tests.unit.close.cases import TARGETS, a_case, a_score
@@ -149,6 +149,53 @@ def test_a_further_low_score_reopens_a_resolved_case() -> None:
     assert isinstance(outcome, Changed)
     assert outcome.reopened
     assert (outcome.type, outcome.case.event.state) == ("attached", "assigned")
+
+
+def test_a_further_low_score_brings_a_case_back_that_was_over_without_one() -> None:
+    case = done(a_case(), "correct")
+    hurried = (
+        a_case().event.deadlines[0].model_copy(update={"due_at": START + timedelta(minutes=1)})
+    )
+    raised = Raised("normal", "high", (hurried,), ())
+    outcome = transition(case, Attach(a_score("r2"), raised=raised), START)
+    assert isinstance(outcome, Changed)
+    assert (outcome.case.event.state, outcome.reopened) == ("assigned", False)
+    assert outcome.case.next_due_at == hurried.due_at
+
+
+@pytest.mark.parametrize("ended", ["merge", "suppress"])
+def test_a_further_low_score_leaves_a_case_alone_that_is_not_worked_on(ended: str) -> None:
+    outcome = transition(done(a_case(), ended), Attach(a_score("r2")), START)
+    assert isinstance(outcome, Changed)
+    assert not outcome.case.is_open
+
+
+def _said(score: int, hour: int) -> Rescored:
+    at = START + timedelta(hours=hour)
+    band = "low" if score < 7 else "high"
+    return Rescored(a_score("r-c1", score=score).model_copy(update={"band": band, "at": at}))
+
+
+def test_an_earlier_word_and_the_same_word_again_change_nothing() -> None:
+    first = transition(a_case(), _said(3, 2), START)
+    assert isinstance(first, Changed)
+    for word in (_said(9, 1), _said(9, 2), _said(3, 3)):
+        assert isinstance(transition(first.case, word, START), Refused)
+
+
+def test_a_customer_may_end_a_case_by_a_better_score_and_think_again() -> None:
+    ended = transition(a_case(), _said(9, 1), START)
+    assert isinstance(ended, Changed)
+    assert ended.case.event.state == "corrected"
+    again = transition(ended.case, _said(1, 2), START)
+    assert isinstance(again, Changed)
+    assert (again.type, again.case.event.state) == ("rescored", "assigned")
+
+
+def test_a_case_that_a_person_corrected_stays_so_whatever_its_score_becomes() -> None:
+    outcome = transition(done(a_case(), "correct"), _said(1, 1), START)
+    assert isinstance(outcome, Changed)
+    assert outcome.case.event.state == "corrected"
 
 
 def test_a_note_or_a_warning_in_between_does_not_make_anybody_late() -> None:

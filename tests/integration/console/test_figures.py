@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.console import handlers
+from services.console.app import MIGRATIONS
 from shared.consume import Item
 from shared.contracts.asks import Invitation
 from shared.contracts.base import Attribution, Band, Message, Metric
@@ -251,6 +252,23 @@ async def test_first_clocks_count_and_a_reopened_case_does_not_count_again(desk:
         row = await connection.fetchrow("select * from clocks where clock = 'contact'")
     assert row is not None
     assert (row["version"], row["seconds"], row["runs"]) == (2, 3600, False)
+
+
+async def test_clocks_of_cases_that_were_there_before_are_the_same(desk: Desk) -> None:
+    event = an_event("c2", "u2")
+    paused = [d.model_copy(update={"paused_at": START}) for d in event.deadlines]
+    ended = an_event("c3", "u3", state="suppressed")
+    taken = stopped(an_event(), timedelta(hours=9))
+    standing = event.model_copy(update={"deadlines": tuple(paused)})
+    await together(desk, OPENED, [taken, standing, ended])
+    text = (MIGRATIONS / "0012_figures.sql").read_text()
+    async with desk.database.transaction() as connection:
+        read = "select * from clocks order by case_id, clock"
+        written = [dict(row) for row in await connection.fetch(read)]
+        await connection.execute("delete from clocks")
+        await connection.execute(text[text.index("insert into clocks") :])
+        assert [dict(row) for row in await connection.fetch(read)] == written
+    assert len(written) == 9
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def delivered(customer: str = KIM) -> Signal:
 
 
 def answer(customer: str = KIM, comment: str = WORDS[0]) -> Answer:
-    """A low score with words, from another tool."""
+    """A low score with words, from another tool, about what we did not ask about."""
     return Answer(
         answer_id=f"a-{customer}",
         source="survey-tool",
@@ -57,7 +57,7 @@ def answer(customer: str = KIM, comment: str = WORDS[0]) -> Answer:
         score=1,
         comment=comment,
         answered_at=START,
-        correlation="order-of-" + customer,
+        correlation="earlier-order-of-" + customer,
     )
 
 

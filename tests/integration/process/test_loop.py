@@ -284,8 +284,9 @@ async def test_a_customer_who_agrees_closes_the_case(
 
     async def all_the_way() -> None:
         async with browser.get(running.stack.url("console", "/v1/journey")) as response:
-            counted = {each["touchpoint"]: each for each in (await response.json())["touchpoints"]}
-        found = counted["support-closed"]
+            stages = (await response.json())["stages"]
+        points = [point for stage in stages for point in stage["touchpoints"]]
+        (found,) = [each["steps"] for each in points if each["touchpoint"] == "support-closed"]
         assert (found["confirmed"], found["unconfirmed"]) == (1, 0)
         assert all(found[each] for each in STEPS if each not in ("started", "unconfirmed")), found
 

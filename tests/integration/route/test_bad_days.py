@@ -111,7 +111,8 @@ async def test_a_receiver_that_breaks_off_or_keeps_us_waiting(
     [
         pytest.param("17", 17, 17, id="a time between two attempts"),
         pytest.param("1", 5, 5, id="sooner than we would"),
-        pytest.param("86400", 30, 300, id="later than the attempt after the next"),
+        pytest.param("120", 120, 120, id="some minutes"),
+        pytest.param("86400", 600, 600, id="longer than anybody may wait for an alert"),
         pytest.param("Mon, 02 Mar 2026 12:00:20 GMT", 20, 20, id="a date"),
         pytest.param("soon", 5, 5, id="neither seconds nor a date"),
     ],
